@@ -1,0 +1,283 @@
+"""Evaluates designs: one spec, one folder, one sandboxed subprocess, one result."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import os
+import shutil
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from core.gateway.gateway import Gateway
+from core.grading_desk import GradingDesk, Key
+from envs_archive.coding.tasks import Split, Task
+from evals.contract import Episode, EvalResult, EvalSpec, Verdict
+from evals.utils.sandbox import SandboxKind, View, sandboxed_argv
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+TRIES = 3
+KEPT_OUTPUT = 64 << 10
+EXAMINATION = {"update": 2, "retrieve": 3}
+
+
+class InfraError(Exception):
+    """An evaluation could not be finished for reasons outside the design."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What all evaluations of a run have in common."""
+
+    model: str
+    rollout: Literal["batched", "sequential"] = "batched"
+    repeats: int = 3
+    seed: int = 42
+    update_size: int | None = None
+    update_concurrency: int = 10
+    retrieve_concurrency: int = 10
+    concurrent_evaluations: int = 5
+    fresh_collection: bool = False
+    env: dict[str, Any] = field(default_factory=dict)
+
+
+class Evaluates(Protocol):
+    """What the evolution loop needs of an evaluator."""
+
+    async def evaluate(self, sha: str, path: Path | None, mode: Literal["test", "eval"]) -> EvalResult:
+        """Evaluate one design; ``mode`` ``test`` is the examination, ``eval`` the score.
+
+        Raises:
+            InfraError: it could not be finished, whatever the design does.
+        """
+
+
+class Evaluator:
+    """Evaluates designs on the tasks of one split.
+
+    Args:
+        run_dir: the run's folder; evaluations get ``evaluations/<sha>_<mode>_<n>`` in it.
+        split: ids of the update and the retrieve tasks.
+        tasks, bases: complete tasks and prepared bases by id.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        split: Split,
+        tasks: dict[str, Task],
+        bases: dict[str, Path],
+        gateway: Gateway,
+        desk: GradingDesk,
+        kind: SandboxKind,
+        settings: EvaluationSettings,
+    ) -> None:
+        self._run_dir = run_dir
+        self._split = split
+        self._tasks = tasks
+        self._bases = bases
+        self._gateway = gateway
+        self._desk = desk
+        self._kind = kind
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.concurrent_evaluations)
+        self._collecting: asyncio.Future[list[Episode]] | None = None
+
+    async def evaluate(self, sha: str, path: Path | None, mode: Literal["test", "eval"]) -> EvalResult:
+        """Examine (``test``) or score (``eval``) a design on this run's tasks; see ``Evaluates``."""
+        update, retrieve = self._update_ids(), self._split.retrieve
+        repeats = self._settings.repeats
+        if mode == "test":
+            update, retrieve = update[: EXAMINATION["update"]], retrieve[: EXAMINATION["retrieve"]]
+            repeats = 1
+        return await self.evaluate_on(sha, path, mode, update, retrieve, repeats)
+
+    async def evaluate_on(
+        self, label: str, path: Path | None, mode: str, update: list[str], retrieve: list[str], repeats: int
+    ) -> EvalResult:
+        """Build a memory from the ``update`` tasks' episodes and score it on ``retrieve``.
+
+        Raises:
+            InfraError: it could not be finished.
+        """
+        collection = None
+        if path is not None and update and not self._settings.fresh_collection:
+            collection = await self._collection(update)
+        async with self._slots:
+            return await self._evaluate(label, path, mode, update, retrieve, repeats, collection)
+
+    def _update_ids(self) -> list[str]:
+        size = self._settings.update_size
+        return self._split.update if size is None else self._split.update[:size]
+
+    async def _collection(self, update: list[str]) -> Path:
+        """Episodes of the update tasks, run once without memory and shared by all designs of the run."""
+        if self._collecting is None:
+            self._collecting = asyncio.ensure_future(self._collect())
+        episodes = {e.task: e for e in await asyncio.shield(self._collecting)}
+        chosen = [episodes[task] for task in update]
+        folder = self._run_dir / "collection"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{hashlib.sha256(' '.join(update).encode()).hexdigest()[:12]}.jsonl"
+        if not path.exists():
+            path.write_text("".join(e.to_json() + "\n" for e in chosen), encoding="utf-8")
+        return path
+
+    async def _collect(self) -> list[Episode]:
+        async with self._slots:
+            result = await self._evaluate("collection", None, "collect", self._update_ids(), [], 1, None)
+        return result.episodes
+
+    async def _evaluate(
+        self,
+        label: str,
+        path: Path | None,
+        mode: str,
+        update: list[str],
+        retrieve: list[str],
+        repeats: int,
+        collection: Path | None,
+    ) -> EvalResult:
+        settings = self._settings
+        spec = EvalSpec(
+            design=label,
+            design_path=str(path) if path else None,
+            model=settings.model,
+            memory_model=settings.model,
+            update_tasks=[self._public(task) for task in update],
+            retrieve_tasks=[self._public(task) for task in retrieve],
+            rollout=settings.rollout,
+            repeats=repeats,
+            seed=settings.seed,
+            collection=str(collection) if collection else None,
+            update_concurrency=settings.update_concurrency,
+            retrieve_concurrency=settings.retrieve_concurrency,
+            sandbox=self._kind.kind,
+            env=settings.env,
+        )
+        folder = self._folder(label, mode, spec)
+        result = EvalResult("infra_error")
+        for _ in range(TRIES):
+            result = await run_evaluation(spec, folder, self._gateway, self._desk, self._kind)
+            if result.status != "infra_error":
+                return result
+        raise InfraError(f"evaluation of {label} ({mode}) failed {TRIES} times: {result.error}; see {folder}")
+
+    def _public(self, task: str) -> dict[str, Any]:
+        return self._tasks[task].public(self._bases[task])
+
+    def _folder(self, label: str, mode: str, spec: EvalSpec) -> Path:
+        """The folder of this very evaluation: an earlier, perhaps unfinished one of the same spec, or the next number."""
+        number = 1
+        while True:
+            folder = self._run_dir / "evaluations" / f"{label}_{mode}_{number}"
+            if not (folder / "spec.json").exists() or EvalSpec.load(folder / "spec.json") == spec:
+                folder.mkdir(parents=True, exist_ok=True)
+                return folder
+            number += 1
+
+
+async def run_evaluation(
+    spec: EvalSpec, folder: Path, gateway: Gateway, desk: GradingDesk, kind: SandboxKind
+) -> EvalResult:
+    """Run one evaluation subprocess to its end. A finished folder of the same spec is read, not run again.
+
+    Returns:
+        the result; rewards are those of the grading desk, whatever the subprocess wrote.
+    """
+    if (folder / "result.json").exists():
+        return _checked(spec, EvalResult.load(folder), desk.verdicts(folder.name))
+    spec.save(folder / "spec.json")
+    token = gateway.issue_token({"evaluation": folder.name, "design": spec.design})
+    try:
+        code, output = await _run_subprocess(spec, folder, gateway, token, kind)
+    finally:
+        gateway.revoke(token)
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
+    try:
+        result = EvalResult.load(folder)
+    except FileNotFoundError:
+        last = output.strip().rsplit("\n", 1)[-1][:300] or "it printed nothing"
+        result = EvalResult("infra_error", error=f"the evaluation process ended with code {code}: {last}")
+    except (ValueError, TypeError) as error:
+        result = EvalResult("design_error", error=f"the evaluation's result cannot be read: {error}")
+    result = _checked(spec, result, desk.verdicts(folder.name))
+    if result.status == "infra_error":
+        (folder / "result.json").unlink(missing_ok=True)
+    else:
+        result.save(folder / "result.json")
+    return result
+
+
+def _checked(spec: EvalSpec, result: EvalResult, verdicts: dict[Key, Verdict]) -> EvalResult:
+    """The result with the desk's verdicts in place of what the process wrote; every expected episode must be there."""
+    if result.status != "ok":
+        return result
+    written = {(e.phase, e.task, e.repeat): e for e in result.episodes}
+    expected: list[Key] = []
+    if spec.collection is None:
+        expected += [("update", task["id"], 0) for task in spec.update_tasks]
+    if spec.design_path is not None:
+        repeats = range(1, spec.repeats + 1)
+        expected += [("retrieve", task["id"], repeat) for repeat in repeats for task in spec.retrieve_tasks]
+    missing = [key for key in expected if key not in written or key not in verdicts]
+    if missing:
+        return EvalResult("design_error", error=f"{len(missing)} episodes are missing, the first is {missing[0]}")
+    episodes = [
+        dataclasses.replace(
+            written[key],
+            reward=verdicts[key].reward,
+            resolved=verdicts[key].resolved,
+            f2p_rate=verdicts[key].f2p_rate,
+            p2p_rate=verdicts[key].p2p_rate,
+            flags=verdicts[key].flags,
+        )
+        for key in expected
+    ]
+    return dataclasses.replace(result, episodes=episodes)
+
+
+async def _run_subprocess(
+    spec: EvalSpec, folder: Path, gateway: Gateway, token: str, kind: SandboxKind
+) -> tuple[int, str]:
+    """Start ``launch.py`` in its sandbox and wait for it; returns its exit code and the end of what it printed."""
+    visible = [PROJECT_ROOT / "evals", PROJECT_ROOT / "envs_archive", gateway.socket_path]
+    visible += [Path(p) for p in (spec.design_path, spec.collection) if p]
+    visible += [Path(task["base"]) for task in spec.update_tasks + spec.retrieve_tasks]
+    view = View(
+        readonly=tuple((path, str(path)) for path in dict.fromkeys(visible)),
+        writable=((folder, str(folder)),),
+        cwd=str(PROJECT_ROOT / "evals"),
+        env={"ALMA_GATEWAY": str(gateway.socket_path), "ALMA_TOKEN": token, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    argv, env = sandboxed_argv(kind, [sys.executable, "-m", "launch", str(folder)], view)
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        env=env,
+        cwd=view.cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        output = await _tail(process.stdout)
+        return await process.wait(), output
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+async def _tail(stream: asyncio.StreamReader) -> str:
+    """The last part of a stream that may be endless."""
+    kept = b""
+    while chunk := await stream.read(65536):
+        kept = (kept + chunk)[-KEPT_OUTPUT:]
+    return kept.decode("utf-8", "replace")

@@ -1,0 +1,156 @@
+"""The desk where evaluations hand in finished work: the parent grades it and keeps the verdict.
+
+The evaluation subprocess runs code that a model wrote, so it never holds the hidden tests, and what it reports of its
+own score is not believed: the verdict kept here is the one that counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envs_archive.coding.grading import grade
+from envs_archive.coding.tasks import Task
+from evals.contract import Verdict
+from evals.utils.sandbox import Limits, SandboxKind
+
+MAX_SUBMISSION_BYTES = 20_000_000
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Graded:
+    """Told to the run's progress display."""
+
+    evaluation: str
+    design: str
+    phase: str
+    task: str
+    repeat: int
+    verdict: Verdict
+
+
+class GradingDesk:
+    """Args:
+    record: file in which the verdicts of a run are kept (one JSON line each); those of an earlier, broken-off
+        session of the run are read from it.
+    tasks: complete tasks by id.
+    bases: prepared base folder of each task.
+    kind, limits: the sandbox in which the tests run.
+    concurrency: gradings at a time.
+    on_graded: progress callback.
+    """
+
+    def __init__(
+        self,
+        record: Path,
+        tasks: dict[str, Task],
+        bases: dict[str, Path],
+        kind: SandboxKind,
+        limits: Limits,
+        concurrency: int,
+        on_graded: Callable[[Graded], None],
+    ) -> None:
+        self._tasks = tasks
+        self._bases = bases
+        self._kind = kind
+        self._limits = limits
+        self._slots = asyncio.Semaphore(concurrency)
+        self._on_graded = on_graded
+        self._record = record
+        self._verdicts = _read_record(record)
+        self._known: dict[str, asyncio.Future[Verdict]] = {}
+
+    def verdicts(self, evaluation: str) -> dict[Key, Verdict]:
+        """Verdicts of one evaluation by (phase, task, repeat)."""
+        return self._verdicts.get(evaluation, {})
+
+    async def grade(self, scope: dict[str, Any], body: dict[str, Any]) -> Verdict:
+        """Grade one submission. The first one for a (phase, task, repeat) counts; asking again returns its verdict,
+        so that an evaluation cannot grade by trial and error.
+
+        Args:
+            scope: of the caller's token: ``evaluation`` and ``design``.
+            body: ``task``, ``phase``, ``repeat`` and ``changes`` ({path: base64 content or None for deleted}).
+
+        Raises:
+            ValueError: the body is malformed or the task is not part of the run.
+        """
+        task, phase, repeat = body.get("task"), body.get("phase"), body.get("repeat")
+        if task not in self._tasks or not isinstance(phase, str) or not isinstance(repeat, int):
+            raise ValueError("grade needs a task of this run, a phase and a repeat")
+        changes = _decode(body.get("changes"))
+        own = self._verdicts.setdefault(scope["evaluation"], {})
+        key = (phase, task, repeat)
+        if key not in own:
+            verdict = await self._grade_once(task, changes)
+            if verdict.error is not None:
+                return verdict
+            own[key] = verdict
+            self._append(scope["evaluation"], key, verdict)
+            self._on_graded(Graded(scope["evaluation"], scope["design"], phase, task, repeat, verdict))
+        return own[key]
+
+    def _append(self, evaluation: str, key: Key, verdict: Verdict) -> None:
+        with open(self._record, "a", encoding="utf-8") as handle:
+            handle.write(json.dumps([evaluation, *key, dataclasses.asdict(verdict)]) + "\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    async def _grade_once(self, task: str, changes: dict[str, bytes | None]) -> Verdict:
+        """The same submission has the same verdict: it is graded once in a run."""
+        digest = hashlib.sha256(task.encode())
+        for path, content in sorted(changes.items()):
+            digest.update(repr((path, content)).encode())
+        key = digest.hexdigest()
+        if key not in self._known:
+            self._known[key] = asyncio.ensure_future(self._run(task, changes))
+        verdict = await asyncio.shield(self._known[key])
+        if verdict.error is not None:
+            self._known.pop(key, None)
+        return verdict
+
+    async def _run(self, task: str, changes: dict[str, bytes | None]) -> Verdict:
+        async with self._slots:
+            return await grade(self._tasks[task], self._bases[task], changes, self._kind, self._limits)
+
+
+def _read_record(path: Path) -> dict[str, dict[Key, Verdict]]:
+    """Verdicts by evaluation; a line that a kill cut short is dropped, so that it is graded again."""
+    verdicts: dict[str, dict[Key, Verdict]] = {}
+    if not path.exists():
+        return verdicts
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    for line in whole.splitlines():
+        evaluation, phase, task, repeat, verdict = json.loads(line)
+        verdicts.setdefault(evaluation, {})[(phase, task, repeat)] = Verdict.from_dict(verdict)
+    return verdicts
+
+
+def _decode(changes: Any) -> dict[str, bytes | None]:
+    if not isinstance(changes, dict):
+        raise ValueError("grade needs changes: {path: base64 content or null}")
+    try:
+        decoded = {
+            str(path): None if content is None else base64.b64decode(content, validate=True)
+            for path, content in changes.items()
+        }
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise ValueError(f"changes are no base64: {error}") from error
+    size = sum(len(content or b"") for content in decoded.values())
+    if size > MAX_SUBMISSION_BYTES:
+        raise ValueError(f"a submission of {size:,} bytes is over the limit of {MAX_SUBMISSION_BYTES:,}")
+    return decoded

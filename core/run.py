@@ -1,0 +1,173 @@
+"""One run: its folder, its lock, its tasks, its gateway, its evaluator, and the summary it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.eval_in_container import EvaluationSettings, Evaluator
+from core.gateway.gateway import Gateway, GatewaySettings
+from core.grading_desk import GradingDesk
+from core.options import Options, UsageError
+from core.progress import Progress
+from envs_archive.coding.grading import grading_limits
+from envs_archive.coding.tasks import Split, Task, load_tasks, split_tasks
+from envs_archive.coding.workspace import prepare_base
+from envs_archive.coding_envs import load_config
+from evals.contract import write_json_atomic
+from evals.utils.sandbox import SandboxKind
+
+GRADING_CONCURRENCY = 2
+
+
+@dataclass
+class Run:
+    """An open run. Made by ``open_run``."""
+
+    options: Options
+    folder: Path
+    tasks: dict[str, Task]
+    bases: dict[str, Path]
+    gateway: Gateway
+    desk: GradingDesk
+    kind: SandboxKind
+    config: dict[str, Any]
+    progress: Progress
+    started: float
+
+    @property
+    def projects(self) -> dict[str, str]:
+        """Project of each task."""
+        return {task.instance_id: task.project for task in self.tasks.values()}
+
+    def evaluator(self, split: Split) -> Evaluator:
+        options = self.options
+        settings = EvaluationSettings(
+            model=options.execution_model,
+            rollout=options.rollout_type,
+            repeats=options.repeats,
+            seed=options.seed,
+            update_size=options.update_size,
+            update_concurrency=options.batch_max_update_concurrent,
+            retrieve_concurrency=options.batch_max_retrieve_concurrent,
+            concurrent_evaluations=options.max_container_concurrent,
+            fresh_collection=options.fresh_collection,
+            env=self.config,
+        )
+        return Evaluator(
+            self.folder, split, self.tasks, self.bases, self.gateway, self.desk, self.kind, settings
+        )
+
+    def summarise(self, state: str, designs: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        """Write ``summary.json`` (DESIGN of the file: README, "What a run leaves")."""
+        totals = self.gateway.ledger.totals()
+        summary = {
+            "schema": 1,
+            "kind": self.options.kind,
+            "state": state,
+            "seed": self.options.seed,
+            "meta_model": self.options.meta_model,
+            "execution_model": self.options.execution_model,
+            "sandbox": self.kind.kind,
+            "designs": list(designs),
+            "calls": {"total": totals.calls, "from_ledger": 0},
+            "tokens": {
+                "prompt": totals.prompt_tokens,
+                "completion": totals.completion_tokens,
+                "cached": totals.cached_tokens,
+            },
+            "cost_usd": totals.usd,
+            "wall_s": round(time.monotonic() - self.started, 1),
+            **more,
+        }
+        write_json_atomic(self.folder / "summary.json", finite(summary))
+        return summary
+
+
+def finite(value: Any) -> Any:
+    """JSON has no nan: numbers that do not exist become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def tasks_of(options: Options) -> dict[str, Task]:
+    """The tasks of a run by id.
+
+    Raises:
+        UsageError: the file is missing or broken.
+    """
+    try:
+        return {task.instance_id: task for task in load_tasks(Path(options.tasks))}
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def split_of(options: Options, tasks: dict[str, Task]) -> Split:
+    """Update and retrieve tasks by ``--status``, ``--train_size`` and ``--update_task``.
+
+    Raises:
+        UsageError: a half is empty.
+    """
+    split = split_tasks(list(tasks), options.status, options.train_size)
+    if options.update_task is not None:
+        split = Split(split_tasks(list(tasks), options.update_task, options.train_size).update, split.retrieve)
+    if not split.retrieve:
+        raise UsageError(
+            f"--status {options.status} with --train_size {options.train_size} leaves no task to score out of "
+            f"{len(tasks)}: choose another --train_size"
+        )
+    return split
+
+
+@contextlib.asynccontextmanager
+async def open_run(
+    options: Options, folder: Path, tasks: dict[str, Task], kind: SandboxKind, progress: Progress
+) -> AsyncIterator[Run]:
+    """Create (or reopen) the run's folder, prepare its tasks and start its gateway.
+
+    Raises:
+        UsageError: the folder cannot be written, or another process works in it.
+    """
+    started = time.monotonic()
+    try:
+        (folder / "bases").mkdir(parents=True, exist_ok=True)
+        (folder / "evaluations").mkdir(exist_ok=True)
+        lock = open(folder / ".lock", "w")  # noqa: SIM115 - held until the process ends
+    except OSError as error:
+        raise UsageError(f"cannot write the run folder {folder}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise UsageError(f"another process is working in {folder}") from error
+    with lock:
+        options.save(folder / "options.json")
+        config = load_config()
+        bases = {name: await prepare_base(task, folder / "bases" / name) for name, task in tasks.items()}
+        gateway = Gateway(folder, GatewaySettings(offline=options.offline))
+        desk = GradingDesk(
+            folder / "verdicts.jsonl",
+            tasks,
+            bases,
+            kind,
+            grading_limits(config),
+            GRADING_CONCURRENCY,
+            progress.episode,
+        )
+        gateway.add_grader(desk.grade)
+        await gateway.start()
+        try:
+            yield Run(options, folder, tasks, bases, gateway, desk, kind, config, progress, started)
+        finally:
+            await gateway.stop()

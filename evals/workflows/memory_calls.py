@@ -1,0 +1,188 @@
+"""The guards around a design's code: time limits, plain data out, size limit on the injected text.
+
+They stand in the workflow and not in each design, so that every design keeps the same rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import dataclasses
+import json
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from evals.agents.base import count_tokens, truncate_to_tokens
+from evals.agents.memo_structure import MemoStructure
+from evals.eval_envs.base_envs import Basic_Recorder
+from evals.utils.gateway_client import InfraError
+
+ABSURD_CHARACTERS = 4_000_000
+"""A memory larger than any model's context is a broken design, not one to be cut to size."""
+
+
+class DesignError(Exception):
+    """The design raised, hung, or broke its contract. The text goes to the repair prompt."""
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What a design handed out: the plain value for the records, the text for the prompt, and its size."""
+
+    value: Any
+    text: str
+    tokens: int
+
+
+class Watch:
+    """Ends the process when design code holds the event loop longer than its limit (``while True: pass``).
+
+    ``asyncio`` limits cannot interrupt code that never awaits, so a thread does.
+
+    Args:
+        on_hang: called from the thread with a message; must end the process.
+    """
+
+    def __init__(self, on_hang: Callable[[str], None]) -> None:
+        self._on_hang = on_hang
+        self._deadlines: dict[int, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+        threading.Thread(target=self._run, name="design-watch", daemon=True).start()
+
+    @contextlib.contextmanager
+    def limit(self, seconds: float, what: str) -> Iterator[None]:
+        """Everything inside the block must end within ``seconds``."""
+        key = id(object())
+        with self._lock:
+            while key in self._deadlines:
+                key += 1
+            self._deadlines[key] = (time.monotonic() + seconds, f"{what} ran longer than {seconds:g} s")
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._deadlines[key]
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(0.5)
+            now = time.monotonic()
+            with self._lock:
+                late = [message for deadline, message in self._deadlines.values() if now > deadline]
+            if late:
+                self._on_hang(late[0])
+
+
+class MemoryCalls:
+    """One memory of a design, called only through here.
+
+    Args:
+        memory: the design's instance.
+        watch: ends the process if a call blocks the loop.
+        timeout_s: limit of each call to the design.
+        token_limit: longer memory text is cut, at a line's end.
+    """
+
+    def __init__(self, memory: MemoStructure, watch: Watch, timeout_s: float, token_limit: int) -> None:
+        self._memory = memory
+        self._watch = watch
+        self._timeout_s = timeout_s
+        self._token_limit = token_limit
+
+    async def retrieve(self, recorder: Basic_Recorder) -> Recalled:
+        """Ask the design for what it knows before a task. Only ``recorder.init`` is filled.
+
+        Raises:
+            DesignError: it raised, hung, or returned something that is no plain data.
+        """
+        value = await self._call("general_retrieve", recorder)
+        try:
+            plain = to_plain(value)
+            text = render(plain)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise DesignError(f"general_retrieve returned what cannot be turned into text: {error}") from error
+        if len(text) > ABSURD_CHARACTERS:
+            raise DesignError(
+                f"general_retrieve returned {len(text):,} characters: larger than any model's context"
+            )
+        if count_tokens(text) > self._token_limit:
+            text = truncate_to_tokens(text, self._token_limit)
+            plain = text
+        return Recalled(plain, text, count_tokens(text))
+
+    async def update(self, recorder: Basic_Recorder) -> None:
+        """Hand a finished task to the design.
+
+        Raises:
+            DesignError: it raised or hung.
+        """
+        await self._call("general_update", recorder)
+
+    async def _call(self, name: str, recorder: Basic_Recorder) -> Any:
+        # A design gets its own copy: what it does to the recorder must not reach the agent's run or other designs.
+        own = copy.deepcopy(recorder)
+        # The watch waits a little longer than asyncio, which gives the better message where it can interrupt at all.
+        with self._watch.limit(self._timeout_s + 5, name):
+            try:
+                return await asyncio.wait_for(getattr(self._memory, name)(own), self._timeout_s)
+            except TimeoutError as error:
+                raise DesignError(f"{name} ran longer than {self._timeout_s:g} s") from error
+            except InfraError:
+                raise
+            except Exception as error:
+                raise DesignError(design_traceback(error)) from error
+
+
+def design_traceback(error: BaseException) -> str:
+    """The traceback from the design's own first frame on: what a repair needs, without the harness."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((i for i, frame in enumerate(frames) if "memo_structure" in frame.filename.rsplit("/", 1)[-1]), 0)
+    return "".join(
+        ["Traceback (most recent call last):\n", *traceback.format_list(frames[own:])]
+        + traceback.format_exception_only(type(error), error)
+    ).strip()
+
+
+def to_plain(value: Any) -> Any:
+    """Plain JSON data out of what designs return: dataclasses, numpy scalars and arrays, sets, tuples.
+
+    Raises:
+        TypeError: something else is in it.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((to_plain(item) for item in value), key=repr)
+    if hasattr(value, "tolist"):  # numpy, without importing it for designs that do not use it
+        return to_plain(value.tolist())
+    raise TypeError(f"{type(value).__name__} is no plain data")
+
+
+def render(value: Any) -> str:
+    """The text that goes into the prompt: a single string as it is, otherwise one section per key."""
+    if not value:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, indent=1)
+    parts = {key: item for key, item in value.items() if item not in (None, "", [], {})}
+    if len(parts) == 1 and isinstance(only := next(iter(parts.values())), str):
+        return only.strip()
+    return "\n\n".join(
+        f"## {key}\n{item.strip() if isinstance(item, str) else json.dumps(item, ensure_ascii=False, indent=1)}"
+        for key, item in parts.items()
+    )
