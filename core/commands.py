@@ -1,0 +1,138 @@
+"""The jobs of the command line: evolve, evaluate, h1. Each checks everything first, then opens its run."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from core.design_file import Design, DesignError, resolve_design
+from core.eval_in_container import InfraError
+from core.experiments import h1
+from core.experiments.evaluate import Row, evaluate_designs, row, with_pairs
+from core.gateway.gateway import GatewaySettings, UnusableModel, check_model
+from core.memo_manager import Memo_Manager
+from core.meta_agent import MetaAgent
+from core.options import OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
+from core.progress import Progress
+from core.report import tables
+from core.run import Run, open_run, split_of, tasks_of
+from envs_archive.coding.tasks import Split
+from evals.utils.sandbox import SandboxKind, SandboxUnavailable, probe
+
+MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
+EXIT_DONE, EXIT_FAILED = 0, 1
+
+
+async def execute(options: Options) -> int:
+    """Do what the options say; returns the exit code.
+
+    Raises:
+        UsageError: it cannot be done as asked; nothing has been written.
+        asyncio.CancelledError: interrupted; the run can be resumed.
+    """
+    tasks = tasks_of(options)
+    if options.kind != "h1":
+        split_of(options, tasks)
+    _designs(options)
+    kind = _sandbox(options)
+    for model in (options.meta_model, options.execution_model):
+        try:
+            check_model(model)
+        except UnusableModel as error:
+            raise UsageError(str(error)) from error
+    with Progress() as progress:
+        async with open_run(options, log_dir() / options.name, tasks, kind, progress) as run:
+            progress.say(f"run {options.name}: {options.kind}, seed {options.seed}, sandbox {kind.kind} ({kind.note})")
+            if options.offline:
+                progress.say("model: offline (embedded repair program, no key needed; --execution_model takes another)")
+            try:
+                return await KINDS[options.kind](run)
+            except InfraError as error:
+                run.summarise("interrupted", [], error=str(error))
+                progress.say(f"stopped: {error}\ngo on with: python run_main.py --resume {options.name}")
+                return EXIT_FAILED
+            except asyncio.CancelledError:
+                run.summarise("interrupted", [])
+                progress.say(f"interrupted; go on with: python run_main.py --resume {options.name}")
+                raise
+
+
+def _sandbox(options: Options) -> SandboxKind:
+    try:
+        return probe(options.sandbox)
+    except SandboxUnavailable as error:
+        raise UsageError(str(error)) from error
+
+
+def _designs(options: Options) -> list[Design]:
+    try:
+        return [resolve_design(name, MEMO_ARCHIVE, options.task_type) for name in options.memo_SHA]
+    except DesignError as error:
+        raise UsageError(str(error)) from error
+
+
+async def _evaluate(run: Run) -> int:
+    evaluator = run.evaluator(split_of(run.options, run.tasks))
+    rows = await evaluate_designs(run, evaluator, _designs(run.options))
+    n = next((r.score.n_tasks for r in rows if r.score), 0)
+    title = (
+        f"{run.options.name}: {n} tasks x {run.options.repeats} repeats, {run.options.rollout_type}"
+        f" ({'memory read-only' if run.options.rollout_type == 'batched' else 'memory learns on'})"
+    )
+    return _report(run, rows, title)
+
+
+async def _h1(run: Run) -> int:
+    options = run.options
+    ids = list(run.tasks)
+    evaluator = run.evaluator(Split(ids, ids))
+    control = resolve_design(options.baseline, MEMO_ARCHIVE, options.task_type)
+    sides = h1.halves(ids, run.projects, random.Random(options.seed))
+    designs = [control, *(d for d in _designs(options) if d.sha != control.sha)]
+    arms = await asyncio.gather(
+        *(h1.cross_fitted(evaluator, d.sha, d.path, sides, options.repeats) for d in designs)
+    )
+    rows = [row(run, arm.label, arm.status, arm.episodes, arm.error) for arm in arms]
+    rows = with_pairs(rows, run.projects, options.seed)
+    if arms[0].status == "ok":
+        h1.write_pairs(run.folder / "pairs.csv", arms[0], [a for a in arms[1:] if a.status == "ok"], run.projects)
+    title = f"{options.name}: H1, {len(ids)} tasks x {options.repeats} repeats, memory cross-fitted, read-only"
+    return _report(run, rows, title)
+
+
+def _report(run: Run, rows: Sequence[Row], title: str) -> int:
+    pairs = {
+        r.design: dataclasses.asdict(r.versus) | {"control": rows[0].design, "unit": "task"} for r in rows if r.versus
+    }
+    run.summarise("done", [r.summary() for r in rows], paired=pairs)
+    notes = ["SE over tasks (repeats averaged first); delta, interval and p paired by task."]
+    tables.comparison(rows, title, [*notes, *_model_note(run.options), f"Everything is in {run.folder}"])
+    return EXIT_DONE if all(r.status == "ok" for r in rows) else EXIT_FAILED
+
+
+async def _evolve(run: Run) -> int:
+    options = run.options
+    archive = Memo_Manager.load(run.folder, MEMO_ARCHIVE / options.task_type)
+    agent = MetaAgent(
+        options.task_type,
+        options.meta_model,
+        options.execution_model,
+        options.status,
+        options.history_ckpt_path,
+        evaluator=run.evaluator(split_of(options, run.tasks)),
+        archive=archive,
+        rng=random.Random(options.seed),
+    )
+    await agent.forward(options.steps)
+    return EXIT_DONE
+
+
+def _model_note(options: Options) -> list[str]:
+    return [tables.OFFLINE_NOTE] if options.execution_model == OFFLINE else []
+
+
+KINDS: dict[str, Callable[[Run], Awaitable[int]]] = {"evaluate": _evaluate, "h1": _h1, "evolve": _evolve}

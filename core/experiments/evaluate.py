@@ -1,0 +1,108 @@
+"""Scores designs on one split, side by side, and pairs each with the first by task."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.design_file import NO_MEMORY, Design
+from core.eval_in_container import Evaluator
+from core.experiments.statistics import Paired, Score, paired, score, task_means
+from core.run import Run
+from evals.contract import Episode
+
+
+@dataclass(frozen=True)
+class Row:
+    """One design of a comparison. ``score`` is None when it has none; then ``error`` says why."""
+
+    design: str
+    status: str
+    episodes: list[Episode]
+    score: Score | None
+    error: str | None
+    tokens: int
+    usd: float | None
+    versus: Paired | None = None
+
+    @property
+    def memory_tokens(self) -> float:
+        """Mean size of the memory text in the prompt, in tokens."""
+        return sum(e.memory_tokens for e in self.episodes) / max(1, len(self.episodes))
+
+    @property
+    def flagged(self) -> int:
+        """Episodes whose diff looks like tampering with the tests."""
+        return sum(bool(e.flags) for e in self.episodes)
+
+    def summary(self, parent: str | None = None) -> dict[str, Any]:
+        """The design's entry in ``summary.json``."""
+        return {
+            "sha": self.design,
+            "parent": parent,
+            "status": self.status,
+            "reward": self.score.reward if self.score else None,
+            "reward_se": self.score.reward_se if self.score else None,
+            "resolved": self.score.resolved if self.score else None,
+            "episodes": len(self.episodes),
+            "infra_errors": 0,
+            "tokens": self.tokens,
+            "cost_usd": self.usd,
+            "memory_tokens": round(self.memory_tokens, 1),
+            "flagged": self.flagged,
+            "error": self.error,
+        }
+
+
+def row(run: Run, design: str, status: str, episodes: Sequence[Episode], error: str | None) -> Row:
+    """Score the retrieve episodes of one design and look up what it cost."""
+    scored = [e for e in episodes if e.phase == "retrieve"]
+    spent = run.gateway.ledger.totals(design=design)
+    return Row(
+        design,
+        status,
+        scored,
+        score(scored) if status == "ok" else None,
+        error,
+        spent.prompt_tokens + spent.completion_tokens,
+        spent.usd,
+    )
+
+
+def with_pairs(rows: Sequence[Row], projects: dict[str, str], seed: int, value: str = "reward") -> list[Row]:
+    """Pair every row with the first one, task by task."""
+    control = rows[0]
+    if control.score is None:
+        return list(rows)
+    base = task_means(control.episodes, value)
+    done = [control]
+    for other in rows[1:]:
+        versus = None
+        if other.score is not None and other.score.n_tasks > 1:
+            rng = np.random.default_rng(seed)
+            versus = paired(task_means(other.episodes, value), base, projects, rng)
+        done.append(dataclasses.replace(other, versus=versus))
+    return done
+
+
+async def evaluate_designs(run: Run, evaluator: Evaluator, designs: Sequence[Design]) -> list[Row]:
+    """Evaluate all designs on the evaluator's split.
+
+    Raises:
+        InfraError: a design could not be evaluated for reasons outside it.
+    """
+
+    async def one(design: Design) -> Row:
+        result = await evaluator.evaluate(design.sha, design.path, "eval")
+        run.progress.say(f"{design.sha}: {result.status}")
+        return row(run, design.sha, result.status, result.episodes, result.error)
+
+    # no_mem learns nothing, so it waits for no collection and can start at once.
+    order = sorted(designs, key=lambda design: design.sha != NO_MEMORY)
+    rows = {r.design: r for r in await asyncio.gather(*(one(design) for design in order))}
+    return with_pairs([rows[design.sha] for design in designs], run.projects, run.options.seed)

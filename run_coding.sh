@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# From a fresh clone to a result.
+#
+#   ./run_coding.sh                       install, then a small evolution on the benchmark
+#   ./run_coding.sh test [pytest args]    install, then the tests
+#   ./run_coding.sh evolve|evaluate|h1 [flags of run_main.py]
+#
+# Needs Python 3.11 or newer and git; never needs root.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+fail() { echo "run_coding.sh: $1" >&2; exit "${2:-1}"; }
+
+case "${1:-}" in
+  ""|test|evolve|evaluate|h1|-h|--help) ;;
+  *) fail "unknown command '$1': use test, evolve, evaluate or h1 (no command: a small evolution)" 2 ;;
+esac
+if [[ "${1:-}" == "-h" || "${1:-}" == "--help" ]]; then
+  sed -n '2,9s/^# \{0,1\}//p' "$0"
+  exit 0
+fi
+
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
+    if [[ -n "$candidate" ]] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  fail "needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"
+}
+
+# The environment is complete when the file says so; a broken-off installation is repaired by the next call.
+install() {
+  command -v git >/dev/null || fail "needs git"
+  local wanted
+  wanted="$(cksum < requirements.txt)"
+  [[ -f .venv/installed && "$(cat .venv/installed)" == "$wanted" ]] && return
+  local python
+  python="$(find_python)"
+  echo "Installing into .venv (about a minute, once) ..." >&2
+  "$python" -m venv .venv || fail "python -m venv failed (Debian/Ubuntu: apt-get install python3-venv)"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt \
+    || fail "pip could not install requirements.txt; see its message above"
+  echo "$wanted" > .venv/installed
+}
+
+install
+command="${1:-}"
+[[ $# -gt 0 ]] && shift
+case "$command" in
+  test)
+    exec .venv/bin/python -m pytest "$@" ;;
+  evolve)
+    exec .venv/bin/python run_main.py --status train "$@" ;;
+  evaluate)
+    exec .venv/bin/python run_main.py --status test "$@" ;;
+  h1)
+    exec .venv/bin/python run_main.py --experiment h1 "$@" ;;
+  "")
+    exec .venv/bin/python run_main.py --status train --train_size 27 --steps 2 --update_size 8 --repeats 1 ;;
+esac

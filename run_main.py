@@ -1,0 +1,150 @@
+"""ALMA for coding agents, from the shell: evolve memory designs, evaluate them, run experiments.
+
+    python run_main.py                                              evolve on the benchmark's training half
+    python run_main.py --status test --memo_SHA no_mem,claude_md     evaluate designs, with a paired comparison
+    python run_main.py --experiment h1 --memo_SHA claude_md          does memory help? paired over all tasks
+    python run_main.py --resume RUN                                 go on with a run that was stopped
+
+Results go to stdout, progress to stderr; everything a run produced is in logs/RUN. Exit codes: 0 done, 2 wrong usage,
+3 stopped at the budget, 130 interrupted, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from dotenv import load_dotenv
+
+from core.options import OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+DEFAULT_MODELS = {"meta_model": "gpt-4.1", "execution_model": "gpt-4o-mini"}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (run_main.py --help lists the flags)")
+
+
+def parser() -> argparse.ArgumentParser:
+    p = _Parser(
+        prog="run_main.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = p.add_argument_group("what to do").add_argument
+    add("--status", choices=["train", "test"], default="train", help="train evolves (or, with --memo_SHA, scores) on the first --train_size tasks, test scores on the others")
+    add("--memo_SHA", metavar="DESIGN[,DESIGN...]", help="designs to evaluate: a baseline's name, an archived SHA or a .py file; each is compared with the first")
+    add("--experiment", choices=["h1"], help="h1: does memory help? Every task paired with itself, memory cross-fitted")
+    add("--baseline", metavar="DESIGN", default="no_mem", help="the control arm of an experiment (default no_mem)")
+    add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
+    add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")
+    add = p.add_argument_group("tasks").add_argument
+    add("--task_type", choices=["coding"], default="coding")
+    add("--tasks", metavar="FILE", default=str(PROJECT_ROOT / "data/coding/tasks.jsonl"), help="task file (default: the 54-task benchmark)")
+    add("--train_size", type=_at_least(0), default=27, metavar="N", help="the first N tasks are the training half (default 27)")
+    add("--update_size", type=_at_least(0), metavar="N", help="build memory from only N tasks")
+    add("--update_task", choices=["train", "test"], help="build memory from this half instead (distribution shift)")
+    add("--rollout_type", choices=["batched", "sequential"], default="batched", help="batched: memory is read-only while it is scored; sequential: it learns on")
+    add("--repeats", type=_at_least(1), default=3, metavar="N", help="runs of every task (default 3)")
+    add("--seed", type=_at_least(0), default=42, metavar="N", help="seeds the agent and the search (default 42)")
+    add("--fresh_collection", action="store_true", help="repeat the update episodes for every design, as the original does")
+    add = p.add_argument_group("models").add_argument
+    add("--execution_model", metavar="MODEL", help="model of the coding agent and of designs (default gpt-4o-mini with a key, else offline)")
+    add("--meta_model", metavar="MODEL", help="model that writes designs (default gpt-4.1 with a key, else offline)")
+    add = p.add_argument_group("evolution").add_argument
+    add("--steps", type=_at_least(0), default=10, metavar="N", help="steps of evolution (default 10)")
+    add("--selection", choices=["alma"], default="alma", help="how parents are chosen")
+    add("--hints", choices=["full", "none"], default="full", help="none strips all advice on memory from the meta prompts")
+    add = p.add_argument_group("execution").add_argument
+    add("--result_dir", metavar="NAME", help="name of the run folder in logs/ (default: a timestamp)")
+    add("--sandbox", choices=["auto", "bwrap", "process"], default="auto", help="how generated code and agent commands are contained")
+    add("--max_container_concurrent", type=_at_least(1), default=2, metavar="N", help="evaluations at a time (default 2)")
+    add("--batch_max_update_concurrent", type=_at_least(1), default=10, metavar="N", help="update episodes at a time (default 10)")
+    add("--batch_max_retrieve_concurrent", type=_at_least(1), default=10, metavar="N", help="retrieve episodes at a time (default 10)")
+    return p
+
+
+def _at_least(least: int):
+    def convert(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}")
+        return value
+
+    convert.__name__ = "whole number"
+    return convert
+
+
+def options_from(args: argparse.Namespace) -> Options:
+    """Complete and check the command line.
+
+    Raises:
+        UsageError: something cannot be done as asked.
+    """
+    if args.resume:
+        if not re.fullmatch(r"[\w.-]+", args.resume):
+            raise UsageError(f"--resume takes the name of a run in {log_dir()}, not '{args.resume}'")
+        return Options.load(log_dir() / args.resume / "options.json")
+    key = bool(os.environ.get("OPENAI_API_KEY"))
+    models = {name: getattr(args, name) or (default if key else OFFLINE) for name, default in DEFAULT_MODELS.items()}
+    designs = [name.strip() for name in (args.memo_SHA or "").split(",") if name.strip()]
+    if args.experiment:
+        kind = args.experiment
+        if not designs:
+            raise UsageError(f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline")
+    elif designs:
+        kind = "evaluate"
+    elif args.status == "test":
+        raise UsageError("--status test needs --memo_SHA: which designs to evaluate, for example no_mem,claude_md")
+    else:
+        kind = "evolve"
+    if len(set(designs)) < len(designs):
+        raise UsageError("--memo_SHA names a design twice")
+    name = args.result_dir or f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}"
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise UsageError(f"--result_dir takes a plain folder name, not '{name}'")
+    if (log_dir() / name / "options.json").exists():
+        raise UsageError(f"{log_dir() / name} exists: take another --result_dir, or --resume {name}")
+    own = {field: getattr(args, field) for field in Options.__dataclass_fields__ if hasattr(args, field)}
+    return Options(
+        **{**own, **models, "memo_SHA": designs},
+        kind=kind,
+        name=name,
+        offline=set(models.values()) == {OFFLINE},
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    dotenv = os.environ.get("DOTENV_PATH")
+    if dotenv and not Path(dotenv).is_file():
+        return _fail(f"DOTENV_PATH names no file: {dotenv}", EXIT_USAGE)
+    load_dotenv(dotenv or PROJECT_ROOT / ".env")
+    try:
+        args = parser().parse_args(argv)
+        options = options_from(args)
+        # Imported late: --help and a wrong flag should not wait for scipy.
+        from core.commands import execute
+
+        # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        return asyncio.run(execute(options))
+    except UsageError as error:
+        return _fail(str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"run_main.py: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
