@@ -1,0 +1,326 @@
+"""The archive of designs: what was tried, what came of it, and where the search stands.
+
+``archive.json`` in the run's folder is the whole state of an evolution. It is rewritten atomically after
+every finished design, so that a run killed at any moment goes on exactly where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from core.design_file import NO_MEMORY, content_sha, file_name
+from core.selection import Candidate
+from evals.contract import write_json_atomic
+
+SCHEMA = 1
+
+
+@dataclass
+class Attempt:
+    """One version of a proposed design on its way through the examination. ``error`` is None when it
+    passed."""
+
+    content: str
+    error: str | None
+
+
+@dataclass
+class Record:
+    """One design of the archive.
+
+    Attributes:
+        sha: baseline name, or the content SHA of an evolved design.
+        content: content SHA of the source (the same as ``sha`` for evolved designs).
+        path: the design's file, relative to ``memo_archive``.
+        step: step of the search that made it; 0 is the start.
+        generation: 0 for designs without a parent, else the parent's plus 1.
+        suggestion: the analysis of the parent that led to this design.
+        reward, reward_se, resolved: over tasks; None for a design that was never scored.
+        improve_score: reward minus the parent's reward.
+        attempts: every version that was examined, in order; the last one is this design.
+        visits: how often the design was taken as a parent.
+        examples: file of sampled trajectories, relative to the run's folder.
+    """
+
+    sha: str
+    content: str
+    path: str
+    parent: str | None
+    step: int
+    generation: int
+    status: Literal["ok", "design_error"]
+    suggestion: Any = None
+    reward: float | None = None
+    reward_se: float | None = None
+    resolved: float | None = None
+    improve_score: float | None = None
+    error: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    visits: int = 0
+    examples: str | None = None
+    tasks: int = 0
+    episodes: int = 0
+    infra_errors: int = 0
+    tokens: int = 0
+
+
+@dataclass
+class Proposal:
+    """One use of a parent (or of none: a design from scratch) and its end. Every visit has one, failed ones
+    too.
+
+    Attributes:
+        parent: SHA of the parent; a baseline's name with ``kind`` ``baseline``; None from scratch.
+        seed: seeds this proposal's model calls.
+        outcome: the finished design; None while it is under way.
+        end: ``duplicate`` when the same source was in the archive by the time this one was entered.
+        reason: why it failed.
+    """
+
+    step: int
+    kind: Literal["baseline", "scratch", "rewrite"]
+    parent: str | None
+    seed: int
+    outcome: Record | None = None
+    end: Literal["ok", "design_error", "duplicate"] | None = None
+    child: str | None = None
+    reason: str | None = None
+
+
+class Memo_Manager:
+    """The archive of one run.
+
+    Args:
+        run_dir: the run's folder; holds ``archive.json`` and ``examples/``.
+        designs_dir: where generated sources are kept (``memo_archive/coding``).
+
+    Attributes:
+        failures: why a source failed, by content SHA: versions that were repaired later are here and nowhere
+            else.
+        step: the current step; 0 is the start, -1 before it.
+        origin: the step after which this run's own steps count; above 0 when it began from another run's
+            archive.
+    """
+
+    def __init__(self, run_dir: Path, designs_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.designs_dir = designs_dir
+        self.records: list[Record] = []
+        self.proposals: list[Proposal] = []
+        self.failures: dict[str, str] = {}
+        self.step = -1
+        self.origin = 0
+        self.rng_state: Any = None
+
+    # Reading
+
+    @property
+    def no_memo_reward(self) -> float:
+        """Reward of the agent without memory.
+
+        Raises:
+            LookupError: ``no_mem`` has not been scored yet.
+        """
+        record = self.find(NO_MEMORY)
+        if record is None or record.reward is None:
+            raise LookupError("the archive holds no score of no_mem")
+        return record.reward
+
+    def find(self, sha: str) -> Record | None:
+        return next((r for r in self.records if r.sha == sha), None)
+
+    def find_content(self, content: str) -> Record | None:
+        """The design with this very source, failed ones included."""
+        return next((r for r in self.records if r.content == content), None)
+
+    def scored_source(self, content: str) -> Record | None:
+        """A scored design with this source, also one whose turn to be entered has not come."""
+        waiting = [p.outcome for p in self.proposals if p.outcome is not None]
+        return next((r for r in [*self.records, *waiting] if r.content == content and r.status == "ok"), None)
+
+    def before(self, step: int) -> list[Record]:
+        """The archive as it was when ``step`` began: what the proposals of that step may know."""
+        return [r for r in self.records if r.step < step]
+
+    def candidates(self) -> list[Candidate]:
+        """Designs that may become parents: scored, and with a source worth rewriting."""
+        return [
+            Candidate(r.sha, r.reward, r.visits)
+            for r in self.records
+            if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY
+        ]
+
+    def best(self) -> Record | None:
+        """The scored design with the highest reward, ``no_mem`` aside; the earliest of equals."""
+        scored = [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
+        return max(scored, key=lambda r: r.reward, default=None)
+
+    def source(self, record: Record) -> str:
+        """A design's source.
+
+        Raises:
+            FileNotFoundError: its file is gone.
+        """
+        return self.path(record).read_text(encoding="utf-8")
+
+    def path(self, record: Record) -> Path:
+        return self.designs_dir.parent / record.path
+
+    def examples(self, record: Record) -> list[dict[str, Any]]:
+        """Sampled trajectories of a design; empty for one without."""
+        if record.examples is None:
+            return []
+        return json.loads((self.run_dir / record.examples).read_text(encoding="utf-8"))
+
+    # Writing
+
+    def keep_source(self, source: str) -> tuple[str, Path]:
+        """Write a generated source to the archive's folder under its content SHA."""
+        content = content_sha(source)
+        path = self.designs_dir / file_name(content)
+        if not path.exists():
+            self.designs_dir.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(source, encoding="utf-8")
+            temporary.replace(path)
+        return content, path
+
+    def keep_examples(self, sha: str, examples: list[dict[str, Any]]) -> str:
+        """Store a design's sampled trajectories; returns the reference for its record."""
+        folder = self.run_dir / "examples"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(folder / f"{sha}.json", examples)
+        return f"examples/{sha}.json"
+
+    def begin_step(self, step: int, proposals: list[Proposal]) -> None:
+        """Enter the proposals of a new step and count the visits of their parents."""
+        self.step = step
+        self.proposals += proposals
+        for proposal in proposals:
+            if proposal.kind == "rewrite":
+                self.find(proposal.parent).visits += 1
+
+    def pending(self) -> list[Proposal]:
+        """Proposals of the current step that have no outcome yet, in order."""
+        return [p for p in self.proposals if p.step == self.step and p.outcome is None and p.end is None]
+
+    def enter(self) -> list[Proposal]:
+        """Turn outcomes into records in the order the proposals were made, up to the first unfinished one.
+
+        The order does not depend on which finished first: the same seed gives the same archive at any
+            concurrency.
+        """
+        entered = []
+        for proposal in self.proposals:
+            if proposal.end is not None:
+                continue
+            if proposal.outcome is None:
+                break
+            record, proposal.outcome = proposal.outcome, None
+            proposal.child, proposal.reason = record.sha, record.error
+            twin = self.find_content(record.content)
+            if twin is None or proposal.kind == "baseline":
+                proposal.end = record.status
+                self.records.append(record)
+            else:
+                proposal.end = "duplicate"
+                proposal.reason = record.error or f"the same source as {twin.sha}"
+            entered.append(proposal)
+        return entered
+
+    def save(self, rng: random.Random) -> None:
+        """Write the checkpoint: designs, proposals under way and the random generator's state."""
+        self.rng_state = rng.getstate()
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(
+            self.run_dir / "archive.json",
+            {
+                "schema": SCHEMA,
+                "step": self.step,
+                "origin": self.origin,
+                "records": [dataclasses.asdict(r) for r in self.records],
+                "proposals": [dataclasses.asdict(p) for p in self.proposals],
+                "failures": dict(sorted(self.failures.items())),
+                "rng_state": self.rng_state,
+            },
+        )
+
+    # Continuing
+
+    @classmethod
+    def load(cls, run_dir: Path, designs_dir: Path) -> Memo_Manager:
+        """Read a run's archive; a run without one gives an empty archive.
+
+        Raises:
+            ValueError: the checkpoint cannot be read (the message names the file).
+        """
+        archive = cls(run_dir, designs_dir)
+        if (run_dir / "archive.json").exists():
+            archive._read(run_dir / "archive.json")
+        return archive
+
+    def adopt(self, checkpoint: Path) -> None:
+        """Start this run from another run's archive: its finished designs, with their sources and
+        trajectories.
+
+        Proposals the other run had under way are left to it, and so are their visits and its random state.
+
+        Args:
+            checkpoint: an ``archive.json``, or the folder that holds one.
+
+        Raises:
+            ValueError: this archive is not empty, or the checkpoint cannot be used.
+        """
+        if self.records or self.proposals:
+            raise ValueError("a run that has begun cannot start from another run's archive")
+        path = checkpoint / "archive.json" if checkpoint.is_dir() else checkpoint
+        if not path.is_file():
+            raise ValueError(f"no archive at {checkpoint}")
+        other = Memo_Manager(path.parent, self.designs_dir)
+        other._read(path)
+        if other.find(NO_MEMORY) is None:
+            raise ValueError(f"{path}: holds no score of no_mem yet, nothing to start from")
+        for proposal in other.proposals:
+            if proposal.end is None and proposal.kind == "rewrite":
+                other.find(proposal.parent).visits -= 1
+        for record in other.records:
+            if record.examples is not None:
+                target = self.run_dir / record.examples
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(other.run_dir / record.examples, target)
+        self.records = other.records
+        self.proposals = [p for p in other.proposals if p.end is not None]
+        self.failures = other.failures
+        self.step = other.step
+        self.origin = other.step
+
+    def _read(self, path: Path) -> None:
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["schema"] != SCHEMA:
+                raise ValueError(f"schema {data['schema']}, expected {SCHEMA}")
+            self.records = [_record(r) for r in data["records"]]
+            self.proposals = [
+                Proposal(**{**p, "outcome": _record(p["outcome"]) if p["outcome"] else None})
+                for p in data["proposals"]
+            ]
+            self.failures = data["failures"]
+            self.step = data["step"]
+            self.origin = data["origin"]
+            version, internal, gauss = data["rng_state"]
+            self.rng_state = (version, tuple(internal), gauss)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path}: not a readable archive: {error}") from error
+        missing = [r.path for r in self.records if not self.path(r).is_file()]
+        if missing:
+            raise ValueError(f"{path}: design file missing: {missing[0]}")
+
+
+def _record(data: dict[str, Any]) -> Record:
+    return Record(**{**data, "attempts": [Attempt(**a) for a in data["attempts"]]})
