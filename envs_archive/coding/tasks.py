@@ -1,4 +1,4 @@
-"""Coding tasks: one JSON line each, checked when loaded, and split into tasks to learn from and tasks to be scored on."""
+"""Coding tasks: one JSON line each, checked when loaded, split into tasks to learn from and to be scored on."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Task:
     Attributes:
         instance_id: opaque name of the task.
         problem_statement: the issue, as the agent reads it.
-        fail_to_pass / pass_to_pass: pytest node ids that a correct submission makes pass / keeps passing. Together
-            they are the fixed list a submission is graded on.
+        fail_to_pass / pass_to_pass: pytest node ids that a correct submission makes pass / keeps passing.
+            Together they are the fixed list a submission is graded on.
         patch: the reference solution (unified diff); may be empty when nobody knows one.
         test_patch: unified diff that adds the hidden tests; may be empty.
-        repo_path / files / git_url: exactly one is set: an existing folder, inline file contents by relative path, or
-            a git repository of which `base_commit` is taken.
+        repo_path / files / git_url: exactly one is set: an existing folder, inline file contents by relative path,
+            or a git repository of which `base_commit` is taken.
 
     A Task holds the answers. It stays in the trusted parent; what an evaluation gets is `public`.
     """
@@ -200,8 +200,8 @@ def _inline_files(value: Any) -> dict[str, str]:
 def split_tasks(
     task_ids: Sequence[str], status: Literal["train", "test"], train_size: int, seed: int = 42
 ) -> Split:
-    """Split a task list as ALMA does: `train` takes the first `train_size` ids, `test` the rest; these are shuffled
-    with `seed` and cut in the middle, the first half to build memory from, the second half to be scored on.
+    """Split a task list as ALMA does: `train` takes the first `train_size` ids, `test` the rest; these are
+    shuffled with `seed` and cut in the middle, the first half to build memory from, the second to be scored on.
 
     Args:
         task_ids: all ids, in file order.

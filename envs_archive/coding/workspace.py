@@ -1,7 +1,7 @@
 """Trees of one task: the prepared base, the agent's copy of it, and what the agent changed.
 
-A base is a git repository with one commit, no remote, no tag, no reflog and no hook. Its commit id depends on the
-task's files alone. Git is never run inside a tree an agent has written to: its configuration could start programs.
+A base is a git repository with one commit, no remote, no tag, no reflog and no hook. Its commit id depends on
+the task's files alone. Git is never run in a tree an agent has written to: its configuration could start programs.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ async def prepare_base(task: Task, folder: Path) -> Path:
     if (folder / ".git").exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Built beside its place and renamed: two preparations at once, or a kill in between, never leave half a base.
+    # Built beside its place and renamed: neither two at once nor a kill in between leaves half a base.
     building = Path(tempfile.mkdtemp(prefix=".base-", dir=folder.parent))
     try:
         tree = building / "tree"
@@ -288,8 +288,8 @@ def changed_files(workspace: Path, base: Path) -> dict[str, bytes | None]:
     """What differs between an agent's workspace and the base it was copied from.
 
     Returns:
-        Relative path -> new content, None for a file that is gone (a link in its place counts as gone). Regular
-        files only; no `.git`, no caches, no names that are not UTF-8, nothing above MAX_CHANGED_FILE bytes.
+        Relative path -> new content, None for a file that is gone (a link in its place counts as gone).
+        Regular files only; no `.git`, no caches, no names that are not UTF-8, nothing above MAX_CHANGED_FILE bytes.
     """
     before = dict(_regular_files(base))
     after = dict(_regular_files(workspace))
