@@ -36,38 +36,125 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     p = _Parser(
-        prog="run_main.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="run_main.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add = p.add_argument_group("what to do").add_argument
-    add("--status", choices=["train", "test"], default="train", help="train evolves (or, with --memo_SHA, scores) on the first --train_size tasks, test scores on the others")
-    add("--memo_SHA", metavar="DESIGN[,DESIGN...]", help="designs to evaluate: a baseline's name, an archived SHA or a .py file; each is compared with the first")
-    add("--experiment", choices=["h1"], help="h1: does memory help? Every task paired with itself, memory cross-fitted")
-    add("--baseline", metavar="DESIGN", default="no_mem", help="the control arm of an experiment (default no_mem)")
+    add(
+        "--status",
+        choices=["train", "test"],
+        default="train",
+        help="train evolves (or, with --memo_SHA, scores) on the first --train_size tasks, test scores on the others",
+    )
+    add(
+        "--memo_SHA",
+        metavar="DESIGN[,DESIGN...]",
+        help="designs to evaluate: a baseline's name, an archived SHA or a .py file; each is compared with the first",
+    )
+    add(
+        "--experiment",
+        choices=["h1"],
+        help="h1: does memory help? Every task paired with itself, memory cross-fitted",
+    )
+    add(
+        "--baseline",
+        metavar="DESIGN",
+        default="no_mem",
+        help="the control arm of an experiment (default no_mem)",
+    )
     add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
     add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")
     add = p.add_argument_group("tasks").add_argument
     add("--task_type", choices=["coding"], default="coding")
-    add("--tasks", metavar="FILE", default=str(PROJECT_ROOT / "data/coding/tasks.jsonl"), help="task file (default: the 54-task benchmark)")
-    add("--train_size", type=_at_least(0), default=27, metavar="N", help="the first N tasks are the training half (default 27)")
+    add(
+        "--tasks",
+        metavar="FILE",
+        default=str(PROJECT_ROOT / "data/coding/tasks.jsonl"),
+        help="task file (default: the 54-task benchmark)",
+    )
+    add(
+        "--train_size",
+        type=_at_least(0),
+        default=27,
+        metavar="N",
+        help="the first N tasks are the training half (default 27)",
+    )
     add("--update_size", type=_at_least(0), metavar="N", help="build memory from only N tasks")
-    add("--update_task", choices=["train", "test"], help="build memory from this half instead (distribution shift)")
-    add("--rollout_type", choices=["batched", "sequential"], default="batched", help="batched: memory is read-only while it is scored; sequential: it learns on")
+    add(
+        "--update_task",
+        choices=["train", "test"],
+        help="build memory from this half instead (distribution shift)",
+    )
+    add(
+        "--rollout_type",
+        choices=["batched", "sequential"],
+        default="batched",
+        help="batched: memory is read-only while it is scored; sequential: it learns on",
+    )
     add("--repeats", type=_at_least(1), default=3, metavar="N", help="runs of every task (default 3)")
-    add("--seed", type=_at_least(0), default=42, metavar="N", help="seeds the agent and the search (default 42)")
-    add("--fresh_collection", action="store_true", help="repeat the update episodes for every design, as the original does")
+    add(
+        "--seed",
+        type=_at_least(0),
+        default=42,
+        metavar="N",
+        help="seeds the agent and the search (default 42)",
+    )
+    add(
+        "--fresh_collection",
+        action="store_true",
+        help="repeat the update episodes for every design, as the original does",
+    )
     add = p.add_argument_group("models").add_argument
-    add("--execution_model", metavar="MODEL", help="model of the coding agent and of designs (default gpt-4o-mini with a key, else offline)")
-    add("--meta_model", metavar="MODEL", help="model that writes designs (default gpt-4.1 with a key, else offline)")
+    add(
+        "--execution_model",
+        metavar="MODEL",
+        help="model of the coding agent and of designs (default gpt-4o-mini with a key, else offline)",
+    )
+    add(
+        "--meta_model",
+        metavar="MODEL",
+        help="model that writes designs (default gpt-4.1 with a key, else offline)",
+    )
     add = p.add_argument_group("evolution").add_argument
     add("--steps", type=_at_least(0), default=10, metavar="N", help="steps of evolution (default 10)")
     add("--selection", choices=["alma"], default="alma", help="how parents are chosen")
-    add("--hints", choices=["full", "none"], default="full", help="none strips all advice on memory from the meta prompts")
+    add(
+        "--hints",
+        choices=["full", "none"],
+        default="full",
+        help="none strips all advice on memory from the meta prompts",
+    )
     add = p.add_argument_group("execution").add_argument
     add("--result_dir", metavar="NAME", help="name of the run folder in logs/ (default: a timestamp)")
-    add("--sandbox", choices=["auto", "bwrap", "process"], default="auto", help="how generated code and agent commands are contained")
-    add("--max_container_concurrent", type=_at_least(1), default=2, metavar="N", help="evaluations at a time (default 2)")
-    add("--batch_max_update_concurrent", type=_at_least(1), default=10, metavar="N", help="update episodes at a time (default 10)")
-    add("--batch_max_retrieve_concurrent", type=_at_least(1), default=10, metavar="N", help="retrieve episodes at a time (default 10)")
+    add(
+        "--sandbox",
+        choices=["auto", "bwrap", "process"],
+        default="auto",
+        help="how generated code and agent commands are contained",
+    )
+    add(
+        "--max_container_concurrent",
+        type=_at_least(1),
+        default=2,
+        metavar="N",
+        help="evaluations at a time (default 2)",
+    )
+    add(
+        "--batch_max_update_concurrent",
+        type=_at_least(1),
+        default=10,
+        metavar="N",
+        help="update episodes at a time (default 10)",
+    )
+    add(
+        "--batch_max_retrieve_concurrent",
+        type=_at_least(1),
+        default=10,
+        metavar="N",
+        help="retrieve episodes at a time (default 10)",
+    )
     return p
 
 
@@ -92,17 +179,24 @@ def options_from(args: argparse.Namespace) -> Options:
         if not re.fullmatch(r"[\w.-]+", args.resume):
             raise UsageError(f"--resume takes the name of a run in {log_dir()}, not '{args.resume}'")
         return Options.load(log_dir() / args.resume / "options.json")
-    key = bool(os.environ.get("OPENAI_API_KEY"))
-    models = {name: getattr(args, name) or (default if key else OFFLINE) for name, default in DEFAULT_MODELS.items()}
+    reachable = bool(os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))
+    models = {
+        name: getattr(args, name) or (default if reachable else OFFLINE)
+        for name, default in DEFAULT_MODELS.items()
+    }
     designs = [name.strip() for name in (args.memo_SHA or "").split(",") if name.strip()]
     if args.experiment:
         kind = args.experiment
         if not designs:
-            raise UsageError(f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline")
+            raise UsageError(
+                f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline"
+            )
     elif designs:
         kind = "evaluate"
     elif args.status == "test":
-        raise UsageError("--status test needs --memo_SHA: which designs to evaluate, for example no_mem,claude_md")
+        raise UsageError(
+            "--status test needs --memo_SHA: which designs to evaluate, for example no_mem,claude_md"
+        )
     else:
         kind = "evolve"
     if len(set(designs)) < len(designs):
@@ -117,7 +211,6 @@ def options_from(args: argparse.Namespace) -> Options:
         **{**own, **models, "memo_SHA": designs},
         kind=kind,
         name=name,
-        offline=set(models.values()) == {OFFLINE},
     )
 
 

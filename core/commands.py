@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-import sys
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from typing import Any
 
 from core.design_file import Design, DesignError, resolve_design
 from core.eval_in_container import InfraError
 from core.experiments import h1
 from core.experiments.evaluate import Row, evaluate_designs, row, with_pairs
-from core.gateway.gateway import GatewaySettings, UnusableModel, check_model
+from core.gateway.gateway import GatewaySettings, ModelUnavailable
 from core.memo_manager import Memo_Manager
-from core.meta_agent import MetaAgent
+from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
 from core.options import OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
 from core.progress import Progress
 from core.report import tables
 from core.run import Run, open_run, split_of, tasks_of
 from envs_archive.coding.tasks import Split
+from evals.utils import gateway_client
 from evals.utils.sandbox import SandboxKind, SandboxUnavailable, probe
 
 MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
@@ -39,16 +39,21 @@ async def execute(options: Options) -> int:
         split_of(options, tasks)
     _designs(options)
     kind = _sandbox(options)
-    for model in (options.meta_model, options.execution_model):
+    settings = GatewaySettings.from_environment(options.execution_model)
+    for model in (options.execution_model, options.meta_model):
         try:
-            check_model(model)
-        except UnusableModel as error:
+            settings.check_model(model)
+        except ModelUnavailable as error:
             raise UsageError(str(error)) from error
     with Progress() as progress:
         async with open_run(options, log_dir() / options.name, tasks, kind, progress) as run:
-            progress.say(f"run {options.name}: {options.kind}, seed {options.seed}, sandbox {kind.kind} ({kind.note})")
-            if options.offline:
-                progress.say("model: offline (embedded repair program, no key needed; --execution_model takes another)")
+            progress.say(
+                f"run {options.name}: {options.kind}, seed {options.seed}, sandbox {kind.kind} ({kind.note})"
+            )
+            if settings.offline:
+                progress.say(
+                    "model: offline (embedded repair program, no key needed; --execution_model takes another)"
+                )
             try:
                 return await KINDS[options.kind](run)
             except InfraError as error:
@@ -99,14 +104,20 @@ async def _h1(run: Run) -> int:
     rows = [row(run, arm.label, arm.status, arm.episodes, arm.error) for arm in arms]
     rows = with_pairs(rows, run.projects, options.seed)
     if arms[0].status == "ok":
-        h1.write_pairs(run.folder / "pairs.csv", arms[0], [a for a in arms[1:] if a.status == "ok"], run.projects)
-    title = f"{options.name}: H1, {len(ids)} tasks x {options.repeats} repeats, memory cross-fitted, read-only"
+        h1.write_pairs(
+            run.folder / "pairs.csv", arms[0], [a for a in arms[1:] if a.status == "ok"], run.projects
+        )
+    title = (
+        f"{options.name}: H1, {len(ids)} tasks x {options.repeats} repeats, memory cross-fitted, read-only"
+    )
     return _report(run, rows, title)
 
 
 def _report(run: Run, rows: Sequence[Row], title: str) -> int:
     pairs = {
-        r.design: dataclasses.asdict(r.versus) | {"control": rows[0].design, "unit": "task"} for r in rows if r.versus
+        r.design: dataclasses.asdict(r.versus) | {"control": rows[0].design, "unit": "task"}
+        for r in rows
+        if r.versus
     }
     run.summarise("done", [r.summary() for r in rows], paired=pairs)
     notes = ["SE over tasks (repeats averaged first); delta, interval and p paired by task."]
@@ -116,7 +127,16 @@ def _report(run: Run, rows: Sequence[Row], title: str) -> int:
 
 async def _evolve(run: Run) -> int:
     options = run.options
+    gateway_client.connect(run.gateway.socket_path, run.gateway.issue_token({"design": "meta agent"}))
     archive = Memo_Manager.load(run.folder, MEMO_ARCHIVE / options.task_type)
+
+    def on_event(event: Event) -> None:
+        line = describe(event)
+        if line:
+            run.progress.say(line)
+        if isinstance(event, ProposalEnded):
+            run.summarise("interrupted", _archived(run, archive))
+
     agent = MetaAgent(
         options.task_type,
         options.meta_model,
@@ -126,9 +146,65 @@ async def _evolve(run: Run) -> int:
         evaluator=run.evaluator(split_of(options, run.tasks)),
         archive=archive,
         rng=random.Random(options.seed),
+        hints=options.hints,
+        selection=options.selection,
+        on_event=on_event,
     )
-    await agent.forward(options.steps)
+    try:
+        await agent.forward(options.steps)
+    finally:
+        run.summarise("interrupted", _archived(run, archive))
+    summary = run.summarise("done", _archived(run, archive))
+    best = archive.best()
+    tables.archive(
+        archive,
+        f"{options.name}: {options.steps} steps of evolution, seed {options.seed}, {summary['wall_s']:.0f} s",
+        [
+            "Rewards are means over the training tasks that chose these designs: the best one is flattered by that.",
+            *_model_note(options),
+            "What to do next:",
+            f"  score the best on unseen tasks  python run_main.py --status test --memo_SHA no_mem,{best.sha}",
+            f"  read it                         {archive.path(best)}",
+            f"  evolve on from here             python run_main.py --history_ckpt_path {run.folder / 'archive.json'}",
+        ],
+    )
     return EXIT_DONE
+
+
+def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
+    """The archive's designs as ``summary.json`` lists them."""
+    return [
+        {
+            "sha": r.sha,
+            "parent": r.parent,
+            "status": r.status,
+            "reward": r.reward,
+            "reward_se": r.reward_se,
+            "resolved": r.resolved,
+            "episodes": r.episodes,
+            "infra_errors": r.infra_errors,
+            "tokens": r.tokens,
+            "cost_usd": run.spent(r.sha)[1],
+            "generation": r.generation,
+            "improve_score": r.improve_score,
+            "error": r.error,
+        }
+        for r in archive.records
+    ]
+
+
+def describe(event: Event) -> str | None:
+    """A line for people about what the evolution is doing; None for what the table will tell anyway."""
+    if isinstance(event, StepStarted):
+        return f"step {event.step}: from {', '.join(parent or 'scratch' for parent in event.parents)}"
+    if isinstance(event, ProposalEnded):
+        proposal, record = event.proposal, event.record
+        if record is None:
+            return f"  {proposal.child}: dropped, {proposal.reason}"
+        if record.reward is None:
+            return f"  {record.sha}: {record.status}: {(record.error or '').splitlines()[-1]}"
+        return f"  {record.sha} (parent {record.parent}): reward {record.reward:.3f}, resolved {record.resolved:.0%}"
+    return None
 
 
 def _model_note(options: Options) -> list[str]:

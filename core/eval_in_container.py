@@ -227,7 +227,9 @@ def _checked(spec: EvalSpec, result: EvalResult, verdicts: dict[Key, Verdict]) -
         expected += [("retrieve", task["id"], repeat) for repeat in repeats for task in spec.retrieve_tasks]
     missing = [key for key in expected if key not in written or key not in verdicts]
     if missing:
-        return EvalResult("design_error", error=f"{len(missing)} episodes are missing, the first is {missing[0]}")
+        return EvalResult(
+            "design_error", error=f"{len(missing)} episodes are missing, the first is {missing[0]}"
+        )
     episodes = [
         dataclasses.replace(
             written[key],

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from evals.utils.gateway_client import call_purpose, call_scope, call_seed
+from evals.utils.hire_agent import Agent
+
 from core import meta_agent_prompt as prompts
 from core.design_file import NO_MEMORY, content_sha, resolve_design, source_problem
 from core.examples import sample_examples
@@ -24,8 +27,6 @@ from core.experiments.statistics import score
 from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
 from core.meta_agent_prompt import Case, Hints, Origin, Prompt, Tried
 from core.selection import get_policy
-from evals.utils.gateway_client import call_purpose, call_scope, call_seed
-from evals.utils.hire_agent import Agent
 
 if TYPE_CHECKING:
     from core.eval_in_container import Evaluates

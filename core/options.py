@@ -47,7 +47,6 @@ class Options:
     selection: str
     sandbox: str
     fresh_collection: bool
-    offline: bool
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

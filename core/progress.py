@@ -40,7 +40,9 @@ class Progress:
             + (f" FLAGS {', '.join(verdict.flags)}" if verdict.flags else "")
         )
         if self._status is not None:
-            self._status.update(f"{self._episodes} episodes, {time.monotonic() - self._started:.0f} s | {text}")
+            self._status.update(
+                f"{self._episodes} episodes, {time.monotonic() - self._started:.0f} s | {text}"
+            )
         else:
             print(f"[{time.monotonic() - self._started:6.1f}s] {text}", file=sys.stderr, flush=True)
 

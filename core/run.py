@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envs_archive.coding.grading import grading_limits
+from envs_archive.coding_envs import load_config
+
 from core.eval_in_container import EvaluationSettings, Evaluator
 from core.gateway.gateway import Gateway, GatewaySettings
+from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
 from core.options import Options, UsageError
 from core.progress import Progress
-from envs_archive.coding.grading import grading_limits
 from envs_archive.coding.tasks import Split, Task, load_tasks, split_tasks
 from envs_archive.coding.workspace import prepare_base
-from envs_archive.coding_envs import load_config
 from evals.contract import write_json_atomic
 from evals.utils.sandbox import SandboxKind
 
@@ -64,9 +66,17 @@ class Run:
             self.folder, split, self.tasks, self.bases, self.gateway, self.desk, self.kind, settings
         )
 
+    def spent(self, design: str) -> tuple[int, float | None]:
+        """Tokens and USD of one design so far; USD is None when a price is unknown."""
+        for group in totals(self.gateway.ledger_path, "design"):
+            if group.group == (design,):
+                cost = None if group.unpriced else group.usd
+                return group.prompt_tokens + group.completion_tokens, cost
+        return 0, 0.0
+
     def summarise(self, state: str, designs: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """Write ``summary.json`` (DESIGN of the file: README, "What a run leaves")."""
-        totals = self.gateway.ledger.totals()
+        [spent] = totals(self.gateway.ledger_path)
         summary = {
             "schema": 1,
             "kind": self.options.kind,
@@ -76,13 +86,13 @@ class Run:
             "execution_model": self.options.execution_model,
             "sandbox": self.kind.kind,
             "designs": list(designs),
-            "calls": {"total": totals.calls, "from_ledger": 0},
+            "calls": {"total": spent.calls, "from_ledger": 0},
             "tokens": {
-                "prompt": totals.prompt_tokens,
-                "completion": totals.completion_tokens,
-                "cached": totals.cached_tokens,
+                "prompt": spent.prompt_tokens,
+                "completion": spent.completion_tokens,
+                "cached": spent.cached_tokens,
             },
-            "cost_usd": totals.usd,
+            "cost_usd": None if spent.unpriced else spent.usd,
             "wall_s": round(time.monotonic() - self.started, 1),
             **more,
         }
@@ -121,7 +131,9 @@ def split_of(options: Options, tasks: dict[str, Task]) -> Split:
     """
     split = split_tasks(list(tasks), options.status, options.train_size)
     if options.update_task is not None:
-        split = Split(split_tasks(list(tasks), options.update_task, options.train_size).update, split.retrieve)
+        split = Split(
+            split_tasks(list(tasks), options.update_task, options.train_size).update, split.retrieve
+        )
     if not split.retrieve:
         raise UsageError(
             f"--status {options.status} with --train_size {options.train_size} leaves no task to score out of "
@@ -155,7 +167,7 @@ async def open_run(
         options.save(folder / "options.json")
         config = load_config()
         bases = {name: await prepare_base(task, folder / "bases" / name) for name, task in tasks.items()}
-        gateway = Gateway(folder, GatewaySettings(offline=options.offline))
+        gateway = Gateway(folder, GatewaySettings.from_environment(options.execution_model))
         desk = GradingDesk(
             folder / "verdicts.jsonl",
             tasks,

@@ -79,7 +79,9 @@ def load_design(path: Path) -> type[MemoStructure]:
     designs = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, MemoStructure) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, MemoStructure)
+        and value.__module__ == module.__name__
     ]
     leaves = [
         one
@@ -148,7 +150,9 @@ def main() -> int:
     sys.meta_path.insert(0, AliasFinder())
 
     def finish(status: str, error: str | None = None) -> None:
-        EvalResult(status, error=error, seconds=round(time.monotonic() - started, 3)).save(folder / "result.json")
+        EvalResult(status, error=error, seconds=round(time.monotonic() - started, 3)).save(
+            folder / "result.json"
+        )
 
     def on_hang(message: str) -> None:
         finish("design_error", message)

@@ -62,15 +62,15 @@ class Row:
 def row(run: Run, design: str, status: str, episodes: Sequence[Episode], error: str | None) -> Row:
     """Score the retrieve episodes of one design and look up what it cost."""
     scored = [e for e in episodes if e.phase == "retrieve"]
-    spent = run.gateway.ledger.totals(design=design)
+    tokens, usd = run.spent(design)
     return Row(
         design,
         status,
         scored,
         score(scored) if status == "ok" else None,
         error,
-        spent.prompt_tokens + spent.completion_tokens,
-        spent.usd,
+        tokens,
+        usd,
     )
 
 

@@ -71,7 +71,7 @@ async def from_other_projects(
         lent = sorted(task for task in tasks if projects[task] == memories(project))
         own = sorted(task for task in tasks if projects[task] == project)
         results.append(await evaluator.evaluate_on(label, path, f"other_{project}", lent, own, repeats))
-    return _joined(f"{label} (other project)", results)
+    return _joined(label, results)
 
 
 def next_project(projects: Sequence[str]) -> Callable[[str], str]:

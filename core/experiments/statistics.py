@@ -92,7 +92,13 @@ def welch(treatment: Sequence[float], control: Sequence[float], level: float = 0
     """Welch's t-test of two independent samples of at least two values each."""
     a, b = np.asarray(treatment, float), np.asarray(control, float)
     return welch_from_summary(
-        a.mean(), a.std(ddof=1) / math.sqrt(len(a)), len(a), b.mean(), b.std(ddof=1) / math.sqrt(len(b)), len(b), level
+        a.mean(),
+        a.std(ddof=1) / math.sqrt(len(a)),
+        len(a),
+        b.mean(),
+        b.std(ddof=1) / math.sqrt(len(b)),
+        len(b),
+        level,
     )
 
 
@@ -104,12 +110,21 @@ def welch_from_summary(
     variance = se_a**2 + se_b**2
     if variance == 0:
         p = 1.0 if delta == 0 else 0.0
-        return Welch(delta, 0.0 if delta == 0 else math.copysign(math.inf, delta), math.nan, p, math.nan, (delta, delta))
+        return Welch(
+            delta,
+            0.0 if delta == 0 else math.copysign(math.inf, delta),
+            math.nan,
+            p,
+            math.nan,
+            (delta, delta),
+        )
     df = variance**2 / (se_a**4 / (n_a - 1) + se_b**4 / (n_b - 1))
     t = delta / math.sqrt(variance)
     critical = float(stats.t.ppf(0.5 + level / 2, df))
     half = critical * math.sqrt(variance)
-    return Welch(delta, t, float(df), float(2 * stats.t.sf(abs(t), df)), critical, (delta - half, delta + half))
+    return Welch(
+        delta, t, float(df), float(2 * stats.t.sf(abs(t), df)), critical, (delta - half, delta + half)
+    )
 
 
 def clustered_se(differences: Sequence[float], clusters: Sequence[str]) -> float:
@@ -151,6 +166,7 @@ def paired(
     clusters: dict[str, str],
     rng: np.random.Generator,
     level: float = 0.95,
+    permutations: int = PERMUTATIONS,
 ) -> Paired:
     """Compare two arms task by task.
 
@@ -182,8 +198,8 @@ def paired(
         clustered_se=clustered_se(d, labels),
         t=t,
         p=p,
-        p_permutation=sign_flip_p(d, rng),
-        p_cluster=sign_flip_p(by_cluster, rng),
+        p_permutation=sign_flip_p(d, rng, permutations),
+        p_cluster=sign_flip_p(by_cluster, rng, permutations),
         interval=(delta - half, delta + half),
         worse=int((d < 0).sum()),
     )

@@ -98,7 +98,9 @@ def archive(manager: Memo_Manager, title: str, notes: Sequence[str]) -> None:
 
 
 def _archive_cells(manager: Memo_Manager, record: Record) -> list[str]:
-    status = record.status if record.error is None else f"{record.status}: {record.error.splitlines()[-1][:60]}"
+    status = (
+        record.status if record.error is None else f"{record.status}: {record.error.splitlines()[-1][:60]}"
+    )
     if record.reward is None:
         return [record.sha, record.parent or "", str(record.generation), *[""] * 7, status]
     return [

@@ -16,7 +16,6 @@ from typing import Any
 
 from evals.contract import Episode, EvalSpec, Phase
 from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
-from evals.workflows.memory_calls import MemoryCalls
 from evals.utils.gateway_client import (
     ContextOverflow,
     InfraError,
@@ -28,6 +27,7 @@ from evals.utils.gateway_client import (
     call_usage,
 )
 from evals.utils.hire_agent import Agent
+from evals.workflows.memory_calls import MemoryCalls
 
 
 def episode_seed(seed: int, phase: Phase, task: str, repeat: int) -> int:

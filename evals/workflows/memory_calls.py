@@ -105,7 +105,9 @@ class MemoryCalls:
             plain = to_plain(value)
             text = render(plain)
         except (TypeError, ValueError, RecursionError) as error:
-            raise DesignError(f"general_retrieve returned what cannot be turned into text: {error}") from error
+            raise DesignError(
+                f"general_retrieve returned what cannot be turned into text: {error}"
+            ) from error
         if len(text) > ABSURD_CHARACTERS:
             raise DesignError(
                 f"general_retrieve returned {len(text):,} characters: larger than any model's context"
@@ -141,7 +143,9 @@ class MemoryCalls:
 def design_traceback(error: BaseException) -> str:
     """The traceback from the design's own first frame on: what a repair needs, without the harness."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = next((i for i, frame in enumerate(frames) if "memo_structure" in frame.filename.rsplit("/", 1)[-1]), 0)
+    own = next(
+        (i for i, frame in enumerate(frames) if "memo_structure" in frame.filename.rsplit("/", 1)[-1]), 0
+    )
     return "".join(
         ["Traceback (most recent call last):\n", *traceback.format_list(frames[own:])]
         + traceback.format_exception_only(type(error), error)
