@@ -1,4 +1,4 @@
-"""Coding tasks: one JSON line each, checked when loaded, split into tasks to learn from and to be scored on."""
+"""Coding tasks: one JSON line each, checked when loaded, split into tasks to learn from and to score on."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Task:
             Together they are the fixed list a submission is graded on.
         patch: the reference solution (unified diff); may be empty when nobody knows one.
         test_patch: unified diff that adds the hidden tests; may be empty.
-        repo_path / files / git_url: exactly one is set: an existing folder, inline file contents by relative path,
-            or a git repository of which `base_commit` is taken.
+        repo_path / files / git_url: exactly one is set: an existing folder, inline file contents by relative
+            path, or a git repository of which `base_commit` is taken.
 
     A Task holds the answers. It stays in the trusted parent; what an evaluation gets is `public`.
     """
@@ -201,7 +201,7 @@ def split_tasks(
     task_ids: Sequence[str], status: Literal["train", "test"], train_size: int, seed: int = 42
 ) -> Split:
     """Split a task list as ALMA does: `train` takes the first `train_size` ids, `test` the rest; these are
-    shuffled with `seed` and cut in the middle, the first half to build memory from, the second to be scored on.
+    shuffled with `seed` and cut in the middle, the first half to build memory from, the second to score on.
 
     Args:
         task_ids: all ids, in file order.

@@ -1,7 +1,7 @@
 """Trees of one task: the prepared base, the agent's copy of it, and what the agent changed.
 
 A base is a git repository with one commit, no remote, no tag, no reflog and no hook. Its commit id depends on
-the task's files alone. Git is never run in a tree an agent has written to: its configuration could start programs.
+the task's files alone. Git is never run in a tree an agent has written to: its configuration may start programs.
 """
 
 from __future__ import annotations
@@ -289,7 +289,7 @@ def changed_files(workspace: Path, base: Path) -> dict[str, bytes | None]:
 
     Returns:
         Relative path -> new content, None for a file that is gone (a link in its place counts as gone).
-        Regular files only; no `.git`, no caches, no names that are not UTF-8, nothing above MAX_CHANGED_FILE bytes.
+        Regular files only; no `.git`, no caches, no names that are not UTF-8, nothing above MAX_CHANGED_FILE.
     """
     before = dict(_regular_files(base))
     after = dict(_regular_files(workspace))

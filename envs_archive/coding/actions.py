@@ -1,0 +1,113 @@
+"""Carries out an agent's actions in its workspace and words what it sees of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evals.utils.sandbox import CommandResult, Session
+
+from . import file_actions
+from .parsing import ActionError, parse_action
+from .stable_text import stabilise
+
+__all__ = ["ActionError", "ActionLimits", "execute", "parse_action"]
+
+MAX_MATCH_LINE = 300  # characters shown of one matching line
+
+
+@dataclass(frozen=True)
+class ActionLimits:
+    """What one action may cost.
+
+    Attributes:
+        command_timeout: seconds; the most that an agent's own "timeout" can ask for, and the default.
+        read_chars: characters of a file that read_file shows.
+        search_matches: matching lines that search shows.
+    """
+
+    command_timeout: float = 60
+    read_chars: int = 10_000
+    search_matches: int = 100
+
+
+async def execute(action: dict[str, Any], workspace: Path, session: Session, limits: ActionLimits) -> str:
+    """Carry out one parsed action other than submit.
+
+    Args:
+        action: from `parse_action`.
+        workspace: its real path.
+        session: the sandbox session around this workspace.
+
+    Returns:
+        The observation, without the step counter in front.
+
+    Raises:
+        ActionError: it could not be carried out; nothing was changed.
+    """
+    match action["action"]:
+        case "read_file":
+            return file_actions.read_file(workspace, action["path"], limits.read_chars)
+        case "edit_file":
+            parts = (action.get(key) for key in ("old", "new", "content"))
+            return file_actions.edit_file(workspace, action["path"], *parts)
+        case "create_file":
+            return file_actions.create_file(workspace, action["path"], action["content"])
+        case "list_dir":
+            return file_actions.list_dir(workspace, action.get("path", "."))
+        case "search":
+            return await _search(action, workspace, session, limits)
+        case "run_command":
+            return await _run_command(action, workspace, session, limits)
+    raise ValueError(f"not an action to execute: {action['action']!r}")
+
+
+async def _run_command(
+    action: dict[str, Any], workspace: Path, session: Session, limits: ActionLimits
+) -> str:
+    seconds = min(action.get("timeout", limits.command_timeout), limits.command_timeout)
+    result = await session.run(action["command"], wall_s=seconds)
+    ended = f"timed out after {seconds:g} s" if result.timed_out else f"exit code {result.exit_code}"
+    output = stabilise(result.output, str(workspace)).rstrip("\n")
+    return f"run_command: {ended}" + (f"\n{output}" if output else "")
+
+
+async def _search(action: dict[str, Any], workspace: Path, session: Session, limits: ActionLimits) -> str:
+    pattern = action["pattern"]
+    target, name = file_actions.locate(workspace, action.get("path", "."), "search")
+    if not target.exists():
+        raise ActionError(f"search: {name} does not exist")
+    argv = ["grep", "-rnIHE", "--exclude-dir=.git", "--exclude-dir=__pycache__"]
+    argv += [f"--max-count={limits.search_matches}"]
+    if action.get("glob"):
+        argv.append(f"--include={action['glob']}")
+    argv += ["-e", pattern, "--", name]
+    result = await session.run(argv, wall_s=limits.command_timeout)
+    if result.timed_out:
+        raise ActionError(f"search: timed out after {limits.command_timeout:g} s")
+    matches = [line for line in map(_match_line, result.output.split("\n")) if line is not None]
+    if result.exit_code not in (0, 1) and not matches:
+        raise ActionError(f"search: {_reason(result)}")
+    matches.sort(key=lambda match: match[:2])  # grep lists a folder in no fixed order
+    shown = [f"{path}:{number}:{text}" for path, number, text in matches[: limits.search_matches]]
+    if len(matches) > len(shown) or result.truncated:
+        shown.append(f"... only the first {len(shown)} matches are shown: search for something more specific")
+    plural = "match" if len(matches) == 1 else "matches"
+    return "\n".join([f"search {pattern!r}: {len(matches)} {plural}", *shown])
+
+
+def _match_line(line: str) -> tuple[str, int, str] | None:
+    found = re.match(r"(.+?):(\d+):(.*)", line, re.DOTALL)
+    if not found:
+        return None
+    text = found[3].rstrip("\r")
+    if len(text) > MAX_MATCH_LINE:
+        text = text[:MAX_MATCH_LINE] + "..."
+    return found[1].removeprefix("./"), int(found[2]), text
+
+
+def _reason(result: CommandResult) -> str:
+    lines = result.output.strip().splitlines()
+    return lines[0].removeprefix("grep: ") if lines else f"grep ended with exit code {result.exit_code}"

@@ -1,0 +1,238 @@
+"""The coding environment: one agent on one task in one workspace. Composes the rooms of `envs_archive.coding`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evals.contract import Verdict
+from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
+from evals.utils.sandbox import Limits, SandboxKind, Session
+
+from .coding.actions import ActionError, ActionLimits, execute, parse_action
+from .coding.workspace import changed_files, list_files, make_workspace
+from .prompts.coding_prompt import SYSTEM_PROMPT, user_prompt
+
+CONFIG_FILE = Path(__file__).parent / "configs" / "coding_config.yaml"
+KEPT_ANSWER = 2000  # characters of an answer without a valid action that are kept in the record
+
+Grade = Callable[[str, str, int, dict[str, bytes | None]], Awaitable[Verdict]]
+
+
+def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The environment's configuration: the shipped file, then the values of `path`, then `overrides`.
+
+    Raises:
+        ValueError: one line: the file cannot be read, a key is unknown, a value is no positive number.
+    """
+    config = yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))
+    sources = [(str(path), _read_yaml(path))] if path is not None else []
+    sources.append(("overrides", dict(overrides or {})))
+    for source, values in sources:
+        for key, value in values.items():
+            if key not in config:
+                raise ValueError(f"{source}: unknown key {key!r}; known are {', '.join(config)}")
+            kinds = (int, float) if key.endswith("timeout") else (int,)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
+                kind = "number of seconds" if key.endswith("timeout") else "whole number"
+                raise ValueError(f"{source}: {key} must be a positive {kind}, not {value!r}")
+            config[key] = value
+    return config
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: cannot read it: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: must hold keys and values")
+    return values
+
+
+@dataclass
+class CodingRecorder(Basic_Recorder):
+    """The record of one coding task."""
+
+    async def log_action(self, action: Mapping[str, Any], observation: str) -> None:
+        """Append one step; the action's thought is kept apart from it."""
+        await self.log_step(
+            step=len(self.steps) + 1,
+            thought=action.get("thought", ""),
+            action={key: value for key, value in action.items() if key != "thought"},
+            observation=observation,
+        )
+
+
+class Coding_Env(Basic_Env):
+    """Runs one task at a time: `set_task_env`, `get_prompt`, `run_step` ..., `cal_reward`, `close`.
+
+    Args:
+        tasks: public task rows (`Task.public`).
+        config: from `load_config`.
+        sandbox: the kind from `evals.utils.sandbox.probe`; the agent's commands run in it.
+        scratch: existing folder for workspaces.
+        grade: asks the trusted parent for the verdict: (task id, phase, repeat, changed files) -> Verdict.
+
+    Attributes:
+        verdict: the last verdict; None before `cal_reward`.
+    """
+
+    def __init__(
+        self,
+        tasks: list[dict[str, Any]],
+        config: Mapping[str, Any],
+        sandbox: SandboxKind,
+        scratch: Path,
+        grade: Grade,
+    ) -> None:
+        super().__init__([task["id"] for task in tasks], [], config["max_trails"])
+        self.verdict: Verdict | None = None
+        self._tasks = {task["id"]: task for task in tasks}
+        self._config = config
+        self._sandbox = sandbox
+        self._scratch = scratch
+        self._grade = grade
+        self._task: str | None = None
+        self._folder: Path | None = None
+        self._session: Session | None = None
+        self._open = contextlib.AsyncExitStack()
+        self._submitted = False
+
+    async def set_task_env(self, task: str) -> tuple[dict[str, Any], CodingRecorder]:
+        """Make the workspace of a task.
+
+        Raises:
+            KeyError: no such task.
+            WorkspaceError: its base cannot be copied.
+        """
+        row = self._tasks[task]
+        await self.close()
+        self._folder = Path(tempfile.mkdtemp(prefix="episode-", dir=self._scratch))
+        await asyncio.to_thread(make_workspace, Path(row["base"]), self._workspace)
+        self._session = await self._open.enter_async_context(
+            Session(self._sandbox, self._workspace, command_limits(self._config))
+        )
+        self._task, self._submitted, self.verdict = task, False, None
+        recorder = CodingRecorder()
+        await recorder.log_init(
+            project=row["project"],
+            problem_statement=row["problem_statement"],
+            files=list_files(self._workspace),
+            test_command=row["test_cmd"],
+        )
+        self.recorders[task] = recorder
+        return dict(recorder.init), recorder
+
+    @property
+    def _workspace(self) -> Path:
+        if self._folder is None:
+            raise RuntimeError("no task is set")
+        return self._folder / "workspace"
+
+    async def get_prompt(self, memory: str = "") -> list[str]:
+        """[system prompt, first message]; `memory` is the text the memory system hands to the agent."""
+        init = self.recorders[self._task].init
+        first = user_prompt(
+            problem_statement=init["problem_statement"],
+            project=init["project"],
+            files=init["files"],
+            test_command=init["test_command"],
+            max_trails=self.max_trails,
+            memory=memory,
+        )
+        return [SYSTEM_PROMPT, first]
+
+    async def run_step(
+        self, action: str, task: str, **last_obs: Any
+    ) -> tuple[dict[str, Any], CodingRecorder]:
+        """Carry out the action in the agent's answer.
+
+        Returns:
+            ({"observation": text for the agent, "dones": it has submitted, "scores": None until graded}, recorder).
+
+        Raises:
+            RuntimeError: the task is not the current one, or it is over.
+        """
+        recorder = self.recorders[self._current(task)]
+        if self._submitted or len(recorder.steps) >= self.max_trails:
+            raise RuntimeError(f"task {task} is over")
+        parsed: dict[str, Any] = {"action": "invalid", "answer": action[:KEPT_ANSWER]}
+        try:
+            parsed = parse_action(action)
+            if parsed["action"] == "submit":
+                self._submitted = True
+                text = "submit: done"
+            else:
+                limits = ActionLimits(
+                    *(self._config[key] for key in ("command_timeout", "read_chars", "search_matches"))
+                )
+                text = await execute(parsed, self._workspace, self._session, limits)
+        except ActionError as error:
+            text = f"error: {error}"
+        observation = f"[{len(recorder.steps) + 1}/{self.max_trails}] {text}"
+        await recorder.log_action(parsed, observation)
+        return {"observation": observation, "dones": self._submitted, "scores": None}, recorder
+
+    async def cal_reward(self, task: str, phase: str, repeat: int) -> CodingRecorder:
+        """End the task: hand in what the agent changed and record the verdict's reward.
+
+        Raises:
+            RuntimeError: the task is not the current one.
+        """
+        recorder = self.recorders[self._current(task)]
+        await self._open.aclose()  # nothing of the agent's may run while its files are read
+        base = Path(self._tasks[task]["base"])
+        changes = await asyncio.to_thread(changed_files, self._workspace, base)
+        self.verdict = await self._grade(task, phase, repeat, changes)
+        await recorder.set_reward(self.verdict.reward)
+        return recorder
+
+    def _current(self, task: str) -> str:
+        if task != self._task:
+            raise RuntimeError(f"the current task is {self._task}, not {task}")
+        return task
+
+    async def close(self) -> None:
+        """Stop the sandbox session and remove the workspace."""
+        await self._open.aclose()
+        if self._folder is not None:
+            await asyncio.to_thread(_remove, self._folder)
+        self._folder = self._session = self._task = None
+
+
+def command_limits(config: Mapping[str, Any]) -> Limits:
+    """The sandbox limits of one command of the agent."""
+    return Limits(
+        wall_s=config["command_timeout"],
+        cpu_s=config["command_timeout"],
+        memory_mb=config["memory_mb"],
+        processes=config["processes"],
+        output_bytes=config["output_chars"],
+        file_mb=config["file_mb"],
+    )
+
+
+def _remove(folder: Path) -> None:
+    """Delete a tree even where the agent has taken away its own permissions."""
+
+    def make_writable(function: Any, path: str, error: Any) -> None:
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(path), 0o700)
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+            function(path)
+
+    shutil.rmtree(folder, onerror=make_writable)
+    shutil.rmtree(folder, ignore_errors=True)
