@@ -1,0 +1,88 @@
+"""What the gateway asks of a provider of models, and the error shape all of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. ``body`` is the JSON to send; ``request`` is the same, parsed."""
+
+    body: bytes
+    request: dict[str, Any]
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token counts of one call. ``cached`` is part of ``prompt``, ``reasoning`` of ``completion``."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A provider's answer: the response JSON in the OpenAI shape, as bytes that are handed on unchanged."""
+
+    body: bytes
+    tokens: Tokens
+    retries: int = 0
+
+
+class ProviderError(Exception):
+    """A call that brought no answer.
+
+    Args:
+        status: HTTP status for the caller; 503 with code ``infra`` means that the fault is nobody's request.
+        message: one line for people.
+        code: the OpenAI error code, or ``infra``.
+        kind: the OpenAI error ``type``.
+        retries: tries made after the first.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        kind: str = "api_error",
+        param: str | None = None,
+        retries: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.kind = kind
+        self.param = param
+        self.retries = retries
+
+    @classmethod
+    def infra(cls, message: str, *, retries: int = 0) -> ProviderError:
+        """An outage: never the fault of the design or the agent, so never to be scored."""
+        return cls(503, message, code="infra", kind="infra_error", retries=retries)
+
+    def payload(self) -> dict[str, Any]:
+        """The error in the OpenAI shape."""
+        return {"error": {"message": str(self), "type": self.kind, "param": self.param, "code": self.code}}
+
+
+class Provider(Protocol):
+    """A source of models. Every method raises :class:`ProviderError` and nothing else for a failed call."""
+
+    name: str
+
+    async def start(self) -> None: ...
+
+    async def complete(self, call: Call) -> Reply: ...
+
+    async def embed(self, call: Call) -> Reply: ...
+
+    async def models(self) -> list[str]: ...
+
+    async def close(self) -> None: ...
