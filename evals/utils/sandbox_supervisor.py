@@ -1,0 +1,435 @@
+"""Runs inside the sandbox for as long as a session lasts: takes one request after the other from its socket,
+forks a child for each command, keeps it within its limits, ends everything it left, and answers.
+
+A plain pytest command is run by the forked child itself, which has pytest imported already; see ``plain_pytest``.
+Request and reply: a 4-byte length, JSON; a reply is followed by the command's output and what came over its channel.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import collections
+import contextlib
+import gc
+import importlib
+import json
+import os
+import re
+import runpy
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+import sandbox_init as init
+
+CHANNEL_FD = 3
+CHANNEL_BYTES = 16 * init.MIB
+# What a pytest run loads besides its default plugins, measured with -X importtime.
+LOADED_BY_A_RUN = (
+    "_pytest._argcomplete",
+    "pdb",
+    "faulthandler",
+    "getpass",
+    "readline",
+    "email.parser",
+    "attr",
+)
+SCAN_ENTRIES = 4000
+
+_WORD = re.compile(r"""(?:[A-Za-z0-9_@%+=:,./\[\]-]+|'[^']*'|"[^"$`\\!]*")+""")
+_PART = re.compile(r"""'([^']*)'|"([^"]*)"|([^'"]+)""")
+
+
+def plain_words(command: str, cwd: str) -> list[str] | None:
+    """The words of a command in which a shell would find nothing to do; None when it would.
+
+    ``cd <workspace> &&`` in front and ``2>&1`` at the end change nothing here and are dropped.
+    """
+    command = command.strip(" \t\n")
+    command = re.sub(rf"^cd {re.escape(cwd)}/? && ", "", command)
+    command = re.sub(r" 2>&1$", "", command)
+    words = []
+    position = 0
+    while position < len(command):
+        match = _WORD.match(command, position)
+        if not match:
+            return None
+        words.append("".join("".join(part) for part in _PART.findall(match.group())))
+        position = match.end()
+        if position < len(command) and command[position] not in " \t":
+            return None
+        while position < len(command) and command[position] in " \t":
+            position += 1
+    return words
+
+
+def pytest_words(command: str | list[str], cwd: str) -> tuple[str, list[str]] | None:
+    """(``module`` or the path of the pytest script, arguments) when the command is a plain run of pytest."""
+    words = plain_words(command, cwd) if isinstance(command, str) else command
+    if not words:
+        return None
+    folder = os.path.dirname(sys.executable)
+    if words[0] in ("python", "python3", sys.executable):
+        # A wanted name must mean this interpreter, as the first entry of PATH makes it.
+        known = words[0] == sys.executable or os.path.exists(os.path.join(folder, words[0]))
+        return ("module", words[3:]) if known and words[1:3] == ["-m", "pytest"] else None
+    script = os.path.join(folder, "pytest")
+    return (script, words[1:]) if words[0] == "pytest" and os.path.exists(script) else None
+
+
+def shadows(root: str, loaded: set[str]) -> bool:
+    """Whether a file of the workspace would be imported in place of a module that is loaded here already.
+
+    Only folders that are no packages can get onto ``sys.path``. A workspace too large to look through counts as one.
+    """
+    seen = 0
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        names: list[str] = []
+        packages: list[str] = []
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                seen += 1
+                name = entry.name
+                if entry.is_dir(follow_symlinks=True):
+                    if name not in (".git", "__pycache__", "node_modules"):
+                        packages.append(name)
+                elif name.endswith((".py", ".pyc", ".so")):
+                    names.append(name)
+        if seen > SCAN_ENTRIES:
+            return True
+        if folder == root or "__init__.py" not in names:
+            if any(name.partition(".")[0] in loaded for name in names):
+                return True
+            for name in packages:
+                if name in loaded and os.path.exists(os.path.join(folder, name, "__init__.py")):
+                    return True
+        waiting.extend(path for name in packages if not os.path.islink(path := os.path.join(folder, name)))
+    return False
+
+
+def preload() -> bool:
+    """Import pytest and what a run of it loads; False when there is none."""
+    try:
+        importlib.import_module("pytest")
+        plugins = importlib.import_module("_pytest.config").default_plugins
+    except ImportError:
+        return False
+    for name in [*(f"_pytest.{plugin}" for plugin in plugins), *LOADED_BY_A_RUN]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    # The collector would touch, and so copy, every page that the children share with us.
+    gc.freeze()
+    return True
+
+
+class Output:
+    """Keeps the first and the last half of what is written to it."""
+
+    def __init__(self, limit: int) -> None:
+        self.head = bytearray()
+        self.tail: collections.deque[bytes] = collections.deque()
+        self.half = limit // 2
+        self.tail_size = 0
+        self.total = 0
+
+    def write(self, data: bytes) -> None:
+        self.total += len(data)
+        room = self.half - len(self.head)
+        if room > 0:
+            self.head += data[:room]
+            data = data[room:]
+        if data:
+            self.tail.append(data)
+            self.tail_size += len(data)
+            while self.tail_size - len(self.tail[0]) >= self.half:
+                self.tail_size -= len(self.tail.popleft())
+
+    def read(self) -> tuple[bytes, bytes, int]:
+        """(head, tail, number of bytes cut between them)."""
+        tail = b"".join(self.tail)
+        tail = tail[max(0, len(tail) - self.half) :]
+        return bytes(self.head), tail, self.total - len(self.head) - len(tail)
+
+
+class Supervisor:
+    """The loop. ``settings``: fd, cwd, the limits by name, and the file systems whose use counts as disk."""
+
+    def __init__(self, settings: dict) -> None:
+        self.settings = settings
+        self.cwd = settings["cwd"]
+        self.control = socket.socket(fileno=settings["fd"])
+        self.control.set_inheritable(False)
+        self.wake, wake_in = os.pipe()
+        for fd in (self.wake, wake_in):
+            os.set_blocking(fd, False)
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+            signal.SIGQUIT,
+            signal.SIGUSR1,
+            signal.SIGUSR2,
+        ):
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
+        self.preloaded: bool | None = None
+
+    def serve(self) -> None:
+        self.send({"ready": True})
+        while (request := self.receive()) is not None:
+            self.send(*self.run(request))
+
+    def receive(self) -> dict | None:
+        header = self.read_exactly(4)
+        body = self.read_exactly(struct.unpack("!I", header)[0]) if header else None
+        return json.loads(body) if body else None
+
+    def read_exactly(self, size: int) -> bytes | None:
+        data = bytearray()
+        while len(data) < size:
+            chunk = self.control.recv(size - len(data))
+            if not chunk:
+                return None
+            data += chunk
+        return bytes(data)
+
+    def send(self, reply: dict, *blobs: bytes) -> None:
+        body = json.dumps({**reply, "blobs": [len(blob) for blob in blobs]}).encode()
+        self.control.sendall(b"".join([struct.pack("!I", len(body)), body, *blobs]))
+
+    def run(self, request: dict) -> tuple[dict, bytes, bytes, bytes]:
+        """Run one command to its end: (reply, head of output, tail of output, channel)."""
+        started = time.monotonic()
+        pytest = self.fast_path(request["command"])
+        out, out_in = os.pipe()
+        channel = channel_in = None
+        if request["channel"] is not None:
+            channel, channel_in = socket.socketpair()
+            channel.settimeout(1)
+            channel.sendall(base64.b64decode(request["channel"]))
+            channel.shutdown(socket.SHUT_WR)
+            channel.setblocking(False)
+        child = os.fork()
+        if child == 0:
+            self.become(request["command"], pytest, out_in, channel_in)
+        os.close(out_in)
+        if channel_in is not None:
+            channel_in.close()
+        reply, output, said = self.attend(child, out, channel, started + request["wall_s"])
+        os.close(out)
+        if channel is not None:
+            channel.close()
+        head, tail, cut = output.read()
+        reply |= {"cut": cut, "seconds": time.monotonic() - started, "fast": pytest is not None}
+        return reply, head, tail, bytes(said)
+
+    def fast_path(self, command: str | list[str]) -> tuple[str, list[str]] | None:
+        pytest = pytest_words(command, self.cwd)
+        if pytest is None:
+            return None
+        if self.preloaded is None:
+            self.preloaded = preload()
+        loaded = {name.partition(".")[0] for name in sys.modules}.difference(
+            sys.builtin_module_names, ["__main__"]
+        )
+        return pytest if self.preloaded and not shadows(self.cwd, loaded) else None
+
+    def attend(self, child: int, out: int, channel: socket.socket | None, deadline: float) -> tuple:
+        """Read and watch until the command ends or must be ended; nothing of it runs afterwards."""
+        output = Output(self.settings["output_bytes"])
+        said = bytearray()
+        os.set_blocking(out, False)
+        poll = select.poll()
+        poll.register(self.wake, select.POLLIN)
+        poll.register(self.control, select.POLLHUP)
+        poll.register(out, select.POLLIN)
+        if channel is not None:
+            poll.register(channel, select.POLLIN)
+        reply: dict = {"exit_code": None, "timed_out": False, "stopped": ""}
+        begun = time.monotonic()
+        next_look, next_walk = begun + 0.02, begun + 0.5
+        done = False
+        while not done:
+            now = time.monotonic()
+            if now >= deadline:
+                reply["timed_out"] = True
+                break
+            if now >= next_look:
+                reply["stopped"] = init.over_limit(self.settings)
+                if not reply["stopped"] and now >= next_walk:
+                    reply["stopped"] = self.over_disk()
+                    next_walk = time.monotonic() + 1
+                if reply["stopped"]:
+                    reply["exit_code"] = 128 + signal.SIGKILL
+                    break
+                # A fork bomb shows in its first moments; a program that lives long is looked at less often.
+                next_look = time.monotonic() + min(0.1, max(0.02, (now - begun) / 10))
+            for fd, event in poll.poll(max(0.0, min(deadline, next_look) - now) * 1000 + 0.5):
+                if fd == self.wake:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self.wake, 4096)
+                    status = self.reap(child)
+                    if status is not None:
+                        reply["exit_code"] = init.status_code(status)
+                        done = True
+                elif fd == self.control.fileno() and event & (select.POLLHUP | select.POLLERR):
+                    # Nobody waits for the answer any more.
+                    init.end_everything(child)
+                    os._exit(0)
+                elif fd == out:
+                    if not self.drain(out, output.write, once=True):
+                        poll.unregister(out)
+                elif channel is not None and fd == channel.fileno() and not self.hear(channel, said):
+                    poll.unregister(channel)
+        init.end_everything(child)
+        self.drain(out, output.write, once=False)
+        if channel is not None:
+            while self.hear(channel, said) and select.select([channel], [], [], 0)[0]:
+                pass
+        return reply, output, said
+
+    @staticmethod
+    def reap(child: int) -> int | None:
+        """Collect ended processes; the status of ``child`` when it is one of them."""
+        found = None
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                if pid == child:
+                    found = status
+        return found
+
+    @staticmethod
+    def drain(out: int, write, *, once: bool) -> bool:
+        """Read what is there; False at the end of the file."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(out, 65536):
+                write(data)
+                if once:
+                    return True
+            return False
+        return True
+
+    @staticmethod
+    def hear(channel: socket.socket, said: bytearray) -> bool:
+        try:
+            data = channel.recv(65536)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        said += data[: max(0, CHANNEL_BYTES - len(said))]
+        return bool(data)
+
+    def over_disk(self) -> str:
+        limit = self.settings["disk_mb"] * init.MIB
+        if not limit:
+            return ""
+        used = seen = 0
+        for mount in self.settings["tmpfs"]:
+            state = os.statvfs(mount)
+            used += (state.f_blocks - state.f_bfree) * state.f_frsize
+        for folder, _, names in os.walk(self.cwd):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    used += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            seen += len(names)
+            if used > limit:
+                return f"more than {self.settings['disk_mb']:g} MiB on disk"
+            if seen > 20_000:
+                break
+        return ""
+
+    def become(self, command, pytest, out: int, channel: socket.socket | None) -> None:
+        """In the child: turn into the command. Never returns."""
+        try:
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, 0)
+            os.dup2(out, 1)
+            os.dup2(out, 2)
+            kept = CHANNEL_FD
+            if channel is not None:
+                os.dup2(channel.fileno(), CHANNEL_FD, inheritable=pytest is None)
+                kept += 1
+                channel.detach()
+            self.control.detach()
+            init.reset_signals()
+            os.closerange(kept, 512)
+            os.setsid()
+            init.prctl(init.PR_SET_PDEATHSIG, signal.SIGKILL)
+            os.umask(0o022)
+            os.chdir(self.cwd)
+            init.set_rlimits(self.settings, address_space=True)
+            if pytest is not None:
+                init.prctl(init.PR_SET_DUMPABLE, 1)
+                run_pytest(*pytest, self.cwd)
+            argv = ["sh", "-c", command] if isinstance(command, str) else command
+            os.execvp(argv[0], argv)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.write(2, f"sandbox: {error.strerror}: {error.filename or command}\n".encode())
+        finally:
+            os._exit(127)
+
+
+def run_pytest(how: str, arguments: list[str], cwd: str) -> None:
+    """In the child: what ``python -m pytest`` (or the pytest script) does, ending as an interpreter ends."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)
+    for name in ("sandbox_init", "__main__"):
+        sys.modules.pop(name, None)
+    sys.argv = [how, *arguments]
+    code = 0
+    try:
+        if how == "module":
+            sys.path.insert(0, cwd)
+            runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+        else:
+            sys.path.insert(0, os.path.dirname(how))
+            runpy.run_path(how, run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if end.code is not None and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        code = 1
+        sys.excepthook(*sys.exc_info())
+    with contextlib.suppress(BaseException):
+        threading._shutdown()
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):
+            stream.flush()
+    os._exit(code & 0xFF)
+
+
+def main() -> None:
+    init.own_the_tree()
+    # Commands have our user id: without this they could read our memory and open our socket under /proc.
+    init.prctl(init.PR_SET_DUMPABLE, 0)
+    # Our own folder is no part of what a command may import.
+    del sys.path[0]
+    try:
+        Supervisor(json.loads(sys.argv[1])).serve()
+    except (ConnectionError, KeyboardInterrupt):
+        pass
+    finally:
+        init.end_everything()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
