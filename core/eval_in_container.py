@@ -18,11 +18,15 @@ from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import Episode, EvalResult, EvalSpec, Verdict
-from evals.utils.sandbox import SandboxKind, View, sandboxed_argv
+from evals.utils.sandbox import Limits, SandboxKind, View, sandboxed_argv
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TRIES = 3
 KEPT_OUTPUT = 64 << 10
+EVALUATION_LIMITS = Limits(cpu_s=0, memory_mb=8192, processes=1024, file_mb=1024)
+"""Of the design's process with all agent sessions in it: far above what honest designs use."""
+OVER_LIMITS = 125
+"""Exit status of an evaluation that the sandbox ended for going over them."""
 EXAMINATION = {"update": 2, "retrieve": 3}
 
 
@@ -203,7 +207,8 @@ async def run_evaluation(
         result = EvalResult.load(folder)
     except FileNotFoundError:
         last = output.strip().rsplit("\n", 1)[-1][:300] or "it printed nothing"
-        result = EvalResult("infra_error", error=f"the evaluation process ended with code {code}: {last}")
+        status = "design_error" if code == OVER_LIMITS else "infra_error"
+        result = EvalResult(status, error=f"the evaluation process ended with code {code}: {last}")
     except (ValueError, TypeError) as error:
         result = EvalResult("design_error", error=f"the evaluation's result cannot be read: {error}")
     result = _checked(spec, result, desk.verdicts(folder.name))
@@ -257,7 +262,7 @@ async def _run_subprocess(
         cwd=str(PROJECT_ROOT / "evals"),
         env={"ALMA_GATEWAY": str(gateway.socket_path), "ALMA_TOKEN": token, "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    argv, env = sandboxed_argv(kind, [sys.executable, "-m", "launch", str(folder)], view)
+    argv, env = sandboxed_argv(kind, [sys.executable, "-m", "launch", str(folder)], view, EVALUATION_LIMITS)
     process = await asyncio.create_subprocess_exec(
         *argv,
         env=env,

@@ -13,7 +13,6 @@ import importlib.machinery
 import importlib.util
 import inspect
 import os
-import resource
 import sys
 import time
 import types
@@ -37,8 +36,6 @@ ALIASES = {
     "workflows": "evals.workflows",
     "langchain_chroma": "evals.utils.langchain_chroma",
 }
-MEMORY_BYTES = 6 << 30
-FILE_BYTES = 1 << 30
 
 
 class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -144,9 +141,6 @@ def main() -> int:
     folder = Path(sys.argv[1])
     spec = EvalSpec.load(folder / "spec.json")
     (folder / "tmp").mkdir(exist_ok=True)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.meta_path.insert(0, AliasFinder())
 
     def finish(status: str, error: str | None = None) -> None:

@@ -112,8 +112,10 @@ class Agent_Workflow:
         self, memory: MemoryCalls, recorder: Basic_Recorder, task: str, phase: Phase, repeat: int
     ) -> None:
         seed = episode_seed(self.spec.seed, phase, task, repeat)
-        with model_calls({"phase": phase, "task": task, "repeat": repeat}, "memory", seed, Usage()):
+        usage = Usage()
+        with model_calls({"phase": phase, "task": task, "repeat": repeat}, "memory", seed, usage):
             await memory.update(recorder)
+        _check_outage(usage)
 
     async def _retrieve_batched(self, collected: list[Episode], done: set[tuple[str, int]]) -> None:
         memory = await self._build(collected, 0)
@@ -151,8 +153,10 @@ class Agent_Workflow:
             _, recorder = await env.set_task_env(task)
             notes = ""
             if memory is not None:
-                with model_calls(scope, "memory", seed, Usage()):
+                remembering = Usage()
+                with model_calls(scope, "memory", seed, remembering):
                     recalled = await memory.retrieve(recorder)
+                _check_outage(remembering)
                 notes, episode.memory_tokens = recalled.text, recalled.tokens
                 await recorder.log_memo_retrieved(recalled.value)
             with model_calls(scope, "act", seed, acting):
@@ -194,6 +198,12 @@ class Agent_Workflow:
                 return "submit"
             message = observation["observation"]
         return "step_limit"
+
+
+def _check_outage(usage: Usage) -> None:
+    """A design may swallow the exception of a model that was down; what it made of that is no result."""
+    if usage.infra_error is not None:
+        raise InfraError(usage.infra_error)
 
 
 def recorder_of(episode: Episode) -> Basic_Recorder:
