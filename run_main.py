@@ -6,7 +6,7 @@
     python run_main.py --resume RUN                                 go on with a run that was stopped
 
 Results go to stdout, progress to stderr; everything a run produced is in logs/RUN. Exit codes: 0 done, 2 wrong usage,
-3 stopped at the budget, 130 interrupted, 1 anything else.
+130 interrupted (resumable), 1 anything else.
 """
 
 from __future__ import annotations
