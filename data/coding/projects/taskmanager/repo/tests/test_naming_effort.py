@@ -1,6 +1,6 @@
 import pytest
 
-from taskmanager import InvalidName, TaskError
+from taskmanager import InvalidName
 from taskmanager.effort import describe, to_minutes
 from taskmanager.naming import key
 
@@ -18,11 +18,6 @@ def test_key_of_nothing(name):
 
 def test_minutes_are_whole():
     assert to_minutes(1 / 3) == 20
-
-
-def test_negative_effort():
-    with pytest.raises(TaskError):
-        to_minutes(-1)
 
 
 @pytest.mark.parametrize(("minutes", "text"), [(0, "0m"), (45, "45m"), (120, "2h"), (90, "1h 30m")])

@@ -55,11 +55,6 @@ def test_search_priority(store):
     assert found(store, "prio:2-3") == [1, 2]
 
 
-def test_search_minus(store):
-    assert found(store, "-invoice") == [3]
-    assert found(store, "-label:money") == [1, 3]
-
-
 def test_search_state(store):
     move(store, 3, "doing", DAY)
     move(store, 3, "done", DAY)

@@ -31,17 +31,6 @@ def test_create_checks_the_priority(priority):
         TaskStore().create("a", priority=priority)
 
 
-def test_create_needs_a_title():
-    with pytest.raises(TaskError):
-        TaskStore().create("  ")
-
-
-def test_ids_are_not_used_again():
-    store = chain(2)
-    store.remove(2)
-    assert store.create("new").id == 3
-
-
 def test_remove_frees_dependents():
     store = chain(3)
     store.remove(2)
@@ -85,14 +74,6 @@ def test_add_and_drop_label():
     store.drop_label(1, "DARK RED")
     assert store.labels() == {}
     assert store.get(1).labels == set()
-
-
-def test_rename_label_merges():
-    store = TaskStore()
-    store.create("a", labels=["bug"])
-    store.create("b", labels=["defect"])
-    store.rename_label("defect", "bug")
-    assert ids(store.with_label("bug")) == [1, 2]
 
 
 def test_rename_two_word_label():

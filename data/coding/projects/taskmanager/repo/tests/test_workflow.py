@@ -19,13 +19,6 @@ def weekly(**options):
     return store
 
 
-def test_done_notes_the_day():
-    store = TaskStore()
-    store.create("a")
-    finish(store, 1)
-    assert store.get(1).finished == DAY
-
-
 @pytest.mark.parametrize("status", ["done", "review", "todo"])
 def test_forbidden_moves(status):
     store = TaskStore()
@@ -59,12 +52,6 @@ def test_repeating_task_comes_back():
     task = finish(store, 1)
     assert (task.id, task.status, task.due) == (2, "todo", date(2024, 5, 16))
     assert (task.assignee, task.labels, task.estimate) == ("ann", {"office"}, 120)
-
-
-def test_repeating_task_without_due_day():
-    store = TaskStore()
-    store.create("Water plants", repeat_days=3)
-    assert finish(store, 1).due == date(2024, 5, 13)
 
 
 def test_follow_up_waits_for_nothing():
