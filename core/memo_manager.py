@@ -80,7 +80,7 @@ class Proposal:
         seed: seeds this proposal's model calls.
         outcome: the finished design; None while it is under way.
         end: ``duplicate`` when the same source was in the archive by the time this one was entered.
-        reason: why it failed.
+        reason: why it failed; without an ``outcome`` there never was a design.
     """
 
     step: int
@@ -207,8 +207,8 @@ class Memo_Manager:
                 self.find(proposal.parent).visits += 1
 
     def pending(self) -> list[Proposal]:
-        """Proposals of the current step that have no outcome yet, in order."""
-        return [p for p in self.proposals if p.step == self.step and p.outcome is None and p.end is None]
+        """Proposals still to be worked on, in order."""
+        return [p for p in self.proposals if p.outcome is None and p.reason is None and p.end is None]
 
     def enter(self) -> list[Proposal]:
         """Turn outcomes into records in the order the proposals were made, up to the first unfinished one.
@@ -220,8 +220,12 @@ class Memo_Manager:
         for proposal in self.proposals:
             if proposal.end is not None:
                 continue
-            if proposal.outcome is None:
+            if proposal.outcome is None and proposal.reason is None:
                 break
+            entered.append(proposal)
+            if proposal.outcome is None:
+                proposal.end = "design_error"
+                continue
             record, proposal.outcome = proposal.outcome, None
             proposal.child, proposal.reason = record.sha, record.error
             twin = self.find_content(record.content)
@@ -231,7 +235,6 @@ class Memo_Manager:
             else:
                 proposal.end = "duplicate"
                 proposal.reason = record.error or f"the same source as {twin.sha}"
-            entered.append(proposal)
         return entered
 
     def save(self, rng: random.Random) -> None:

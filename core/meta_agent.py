@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from evals.utils.gateway_client import call_purpose, call_scope, call_seed
-from evals.utils.hire_agent import Agent
-
 from core import meta_agent_prompt as prompts
 from core.design_file import NO_MEMORY, content_sha, resolve_design, source_problem
 from core.examples import sample_examples
@@ -27,6 +24,8 @@ from core.experiments.statistics import score
 from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
 from core.meta_agent_prompt import Case, Hints, Origin, Prompt, Tried
 from core.selection import get_policy
+from evals.utils.gateway_client import ContextOverflow, Refused, call_purpose, call_scope, call_seed
+from evals.utils.hire_agent import Agent
 
 if TYPE_CHECKING:
     from core.eval_in_container import Evaluates
@@ -59,7 +58,7 @@ class StageStarted:
 
 @dataclass(frozen=True)
 class ProposalEnded:
-    """A proposal was entered into the archive; ``record`` is None for a duplicate."""
+    """A proposal was entered into the archive; ``record`` is None for one without a new design."""
 
     proposal: Proposal
     record: Record | None
@@ -206,29 +205,36 @@ class MetaAgent:
                 proposal.outcome = await self._baseline(proposal)
             else:
                 proposal.outcome = await self._propose(proposal)
+        except (Refused, ContextOverflow) as error:
+            proposal.reason = f"the meta model gave no design: {error}"
         except BaseException:
             self._stopping = True
             raise
         entered = self._archive.enter()
         self._archive.save(self._rng)
         for done in entered:
-            record = None if done.end == "duplicate" else self._archive.find(done.child)
+            record = self._archive.find(done.child) if done.end != "duplicate" and done.child else None
             self._tell(ProposalEnded(done, record))
 
     async def _baseline(self, proposal: Proposal) -> Record:
         """Score a baseline; unlike a generated design it is not examined first.
 
         Raises:
-            ValueError: it is missing, or it failed.
+            ValueError: it is missing, or it is ``no_mem`` and failed: without that score there is no
+                evolution.
         """
         design = resolve_design(proposal.parent, self._archive.designs_dir.parent)
         content = content_sha(design.path.read_text(encoding="utf-8"))
         self._tell(StageStarted(proposal.step, None, "evaluate", 1, design.sha))
         trial = await self._evaluate(design.sha, design.path)
-        if trial.error is not None:
-            raise ValueError(f"baseline {design.sha} failed: {trial.error}")
         record = self._record(proposal, None, content, design.path)
-        return dataclasses.replace(record, sha=design.sha, status="ok", **trial.fields)
+        record.sha = design.sha
+        if trial.error is None:
+            return dataclasses.replace(record, status="ok", **trial.fields)
+        if design.sha == NO_MEMORY:
+            raise ValueError(f"the score of {NO_MEMORY} could not be had: {trial.error}")
+        record.error = trial.error
+        return record
 
     async def _propose(self, proposal: Proposal) -> Record:
         """From a parent (or from nothing) to a finished design: evaluated, or failed with its reason."""

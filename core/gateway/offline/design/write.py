@@ -1,0 +1,131 @@
+"""The answers to ``generate`` and ``repair``: a complete design file that has not been tried."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import sys
+from typing import Any
+
+from core.gateway.offline.design.compose import compose, is_composed, recover
+from core.gateway.offline.design.moves import follow
+from core.gateway.offline.design.reading import Situation
+from core.gateway.offline.design.space import LAYERS, Params, hint_weights, neighbours, sample
+
+CHANCE = {"high": 0.95, "medium": 0.6, "low": 0.35}
+TRIES = 400
+GIVEN_NAMES = {
+    "MemoStructure": "agents.memo_structure",
+    "Sub_memo_layer": "agents.memo_structure",
+    "Basic_Recorder": "eval_envs.base_envs",
+    "Agent": "utils.hire_agent",
+    "Embedding": "utils.hire_agent",
+    "Chroma": "langchain_chroma",
+    "Any": "typing",
+    "dataclass": "dataclasses",
+    "field": "dataclasses",
+    "defaultdict": "collections",
+    "Counter": "collections",
+}
+
+
+def generate(seen: Situation, system: str, rng: random.Random) -> str:
+    """The successor of the design in the prompt, or a first design when there is none."""
+    if seen.source is None:
+        start = sample(rng, hint_weights(system))
+        return _answer(_untried(start, seen, rng, moved=True))
+    point = recover(seen.source)
+    goal = point
+    for priority, text in _suggestions(seen.analysis):
+        if rng.random() < CHANCE.get(priority, CHANCE["low"]):
+            goal = follow(goal, text)
+    return _answer(_untried(goal, seen, rng, moved=goal != point or not is_composed(seen.source)))
+
+
+def repair(seen: Situation, rng: random.Random) -> str:
+    """The design without its fault: recomposed, patched, or as a simpler one near it."""
+    source = seen.source or ""
+    repeated = "exactly the source of" in seen.error
+    if not is_composed(source) and not repeated:
+        patched = _with_missing_import(source, seen.error)
+        if patched is not None and content_sha(patched) not in seen.shas:
+            return _fenced(patched)
+    point = recover(source)
+    broken = {content_sha(source)}
+    if content_sha(compose(point)) in broken and not repeated:
+        point = _without_culprit(point, seen.error)
+    return _answer(_untried(point, seen, rng, moved=True, barred=broken))
+
+
+def content_sha(source: str) -> str:
+    """The name a source has in the archive."""
+    return hashlib.sha256(source.encode("utf-8")).hexdigest()[:8]
+
+
+def _untried(
+    point: Params,
+    seen: Situation,
+    rng: random.Random,
+    moved: bool,
+    barred: set[str] | frozenset[str] = frozenset(),
+) -> Params:
+    """The point itself when it has ``moved``, else a random walk away from it, to a design not in the prompt's list."""
+    taken = seen.shas | barred
+    for attempt in range(TRIES):
+        here = point
+        for _ in range(attempt // 20 + (attempt > 0 or not moved)):
+            here = rng.choice(neighbours(here))[2]
+        if content_sha(compose(here)) not in taken:
+            return here
+    return sample(rng, {})
+
+
+def _suggestions(analysis: Any) -> list[tuple[str, str]]:
+    """(priority, text) of each suggested change; a text without structure counts as one."""
+    if isinstance(analysis, dict) and isinstance(analysis.get("suggested_changes"), list):
+        changes = [c for c in analysis["suggested_changes"] if isinstance(c, dict)]
+        return [(str(c.get("priority", "low")).lower(), str(c.get("what", ""))) for c in changes]
+    return [("medium", str(analysis))] if analysis else []
+
+
+def _without_culprit(point: Params, error: str) -> Params:
+    """The nearest design that does without what the traceback names; else one with fewer or simpler parts."""
+    if re.search(r"embedding|vector", error, re.IGNORECASE) and point.rank == "embedding":
+        return follow(point, "Set `rank` to `words`")
+    named = [layer for layer in point.layers if re.search(rf"\b{layer}(layer|\b)", error, re.IGNORECASE)]
+    if "Agent" in error and "conventions" in point.layers:
+        named = ["conventions"]
+    if len(point.layers) > 1:
+        return follow(point, f"Remove the layer `{(named or point.layers)[-1]}`")
+    other = next(layer for layer in LAYERS if layer != point.layers[0])
+    return follow(point, f"Replace the layer `{point.layers[0]}` by `{other}`")
+
+
+def _with_missing_import(source: str, error: str) -> str | None:
+    """Add the import that a NameError asks for; None when that is not the fault."""
+    match = re.search(r"NameError: name '(\w+)' is not defined", error)
+    if match is None:
+        return None
+    name = match[1]
+    if name in GIVEN_NAMES:
+        line = f"from {GIVEN_NAMES[name]} import {name}"
+    elif name in sys.stdlib_module_names:
+        line = f"import {name}"
+    else:
+        return None
+    lines = source.splitlines(keepends=True)
+    first = next(
+        (i for i, text in enumerate(lines) if re.match(r"(from (?!__future__)|import )", text)), None
+    )
+    if first is None:
+        return None
+    return "".join([*lines[:first], line + "\n", *lines[first:]])
+
+
+def _answer(point: Params) -> str:
+    return _fenced(compose(point))
+
+
+def _fenced(source: str) -> str:
+    return f"```python\n{source}```"
