@@ -1,0 +1,150 @@
+"""A scripted provider on a real port, and a gateway that runs in its own thread, so that clients may block."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from core.gateway.gateway import Gateway, GatewaySettings
+from evals.utils import gateway_client
+
+
+@dataclass
+class Answer:
+    """What the provider does with one request."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+
+
+@dataclass
+class Seen:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+def chat(content: str | None, usage: dict[str, Any] | None = None, **message: Any) -> dict[str, Any]:
+    """A chat completion response."""
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "stub",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": content, **message},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": usage or {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    }
+
+
+def error(message: str, code: str | None = None, kind: str = "invalid_request_error") -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+class StubProvider:
+    """Answers requests from ``script``, in order; when that is empty, from ``default``."""
+
+    def __init__(self) -> None:
+        self.script: list[Answer] = []
+        self.default: Callable[[Seen], Answer] = lambda seen: Answer(body=chat("hello"))
+        self.seen: list[Seen] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _take(self, seen: Seen) -> Answer:
+        with self._lock:
+            self.seen.append(seen)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            answer = self.script.pop(0) if self.script else self.default(seen)
+        time.sleep(answer.delay)
+        with self._lock:
+            self._at_once -= 1
+        return answer
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                answer = stub._take(Seen(self.path, headers, body, time.monotonic()))
+                data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+                self.send_response(answer.status)
+                for name, value in {"content-type": "application/json", **answer.headers}.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST
+
+            def handle(self) -> None:
+                try:
+                    super().handle()
+                except ConnectionError:
+                    pass  # the gateway gave up waiting
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        return Handler
+
+
+class RunningGateway:
+    """A gateway in a thread of its own. ``call`` runs a coroutine there."""
+
+    def __init__(self, run_dir: Path, settings: GatewaySettings) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        run_dir.mkdir(exist_ok=True)
+        self.gateway = Gateway(run_dir, settings)
+        self.call(self.gateway.start())
+        self._running = True
+
+    def call(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
+
+    def connect(self, **scope: Any) -> str:
+        """Connect this process with a new token."""
+        token = self.gateway.issue_token(scope)
+        gateway_client.connect(self.gateway.socket_path, token)
+        return token
+
+    def stop(self) -> None:
+        if self._running:
+            self._running = False
+            self.call(self.gateway.stop())
+            self._loop.call_soon_threadsafe(self._loop.stop)

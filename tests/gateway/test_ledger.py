@@ -1,0 +1,144 @@
+"""The ledger: on disk before the answer is out, counted right, priced honestly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.gateway.ledger import Ledger, request_hash, scope_key, totals
+from core.gateway.prices import cost_usd
+from core.gateway.provider import Tokens
+from evals.utils import gateway_client
+from evals.utils.gateway_client import call_purpose
+from evals.utils.hire_agent import Agent, Embedding
+
+from .stub import Answer, chat
+
+ROOT = Path(__file__).resolve().parents[2]
+GATEWAY_PROCESS = """
+import asyncio, sys
+from pathlib import Path
+from core.gateway.gateway import Gateway, GatewaySettings
+
+async def main():
+    gateway = Gateway(Path(sys.argv[1]), GatewaySettings(api_key="k", base_url=sys.argv[2]))
+    await gateway.start()
+    print(gateway.socket_path, gateway.issue_token({"design": "abc"}), flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_every_answer_a_client_got_survives_a_kill(provider, tmp_path):
+    """20 calls are in flight; at the first answers the gateway's process is killed."""
+    counter = iter(range(1000))
+    provider.default = lambda seen: Answer(body=chat(f"answer {next(counter)}"))
+    command = [sys.executable, "-c", GATEWAY_PROCESS, str(tmp_path), provider.url]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    ) as process:
+        socket_path, token = process.stdout.readline().split()
+        gateway_client.connect(socket_path, token)
+        received: list[str] = []
+
+        async def one(number: int) -> None:
+            received.append(await Agent("x").ask(str(number)))
+            if len(received) == 5:
+                process.send_signal(signal.SIGKILL)
+
+        async def many() -> None:
+            await asyncio.gather(*(one(number) for number in range(20)), return_exceptions=True)
+
+        asyncio.run(many())
+    assert len(received) >= 5
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        stored = connection.execute("SELECT response FROM calls WHERE status = 'ok'").fetchall()
+    written = {json.loads(response)["choices"][0]["message"]["content"] for (response,) in stored}
+    assert set(received) <= written
+
+
+def test_tokens_and_costs_by_purpose_and_model(gateway, provider):
+    usage = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 100,
+        "prompt_tokens_details": {"cached_tokens": 400},
+        "completion_tokens_details": {"reasoning_tokens": 60},
+    }
+    provider.default = lambda seen: Answer(body=chat("hello", usage))
+    path = gateway.gateway.ledger_path
+
+    async def calls() -> None:
+        await Agent("x", model="gpt-4o-mini").ask("a")
+        call_purpose.set("act")
+        await Agent("x", model="gpt-4o-2024-08-06").ask("b")
+
+    asyncio.run(calls())
+    mini = (600 * 0.15 + 400 * 0.075 + 100 * 0.60) / 1e6
+    full = (600 * 2.50 + 400 * 1.25 + 100 * 10.00) / 1e6
+    act, memory = totals(path, "purpose")
+    assert (act.group, memory.group) == (("act",), ("memory",))
+    assert (act.usd, memory.usd) == (pytest.approx(full), pytest.approx(mini))
+    [everything] = totals(path)
+    assert (everything.calls, everything.failed, everything.unpriced) == (2, 0, ())
+    assert (everything.prompt_tokens, everything.completion_tokens) == (2000, 200)
+    assert (everything.cached_tokens, everything.reasoning_tokens) == (800, 120)
+    assert everything.usd == pytest.approx(mini + full)
+
+    asyncio.run(Agent("x", model="house-model").ask("c"))
+    [everything] = totals(path)
+    assert everything.usd == pytest.approx(mini + full)
+    assert everything.unpriced == ("house-model",)
+    assert "cost unknown for model house-model" in everything.cost_note()
+    assert [group.unpriced for group in totals(path, "model")] == [(), (), ("house-model",)]
+    with pytest.raises(ValueError, match="response"):
+        totals(path, "response")
+
+
+def test_embeddings_are_entered_too(gateway, provider):
+    vector = {"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}
+    body = {
+        "object": "list",
+        "data": [vector],
+        "model": "m",
+        "usage": {"prompt_tokens": 7, "total_tokens": 7},
+    }
+    provider.default = lambda seen: Answer(body=body)
+    assert asyncio.run(Embedding().get_embedding("a")) == [0.5, 0.25]
+    [row] = totals(gateway.gateway.ledger_path, "purpose", "model")
+    assert row.group == ("embed", "text-embedding-3-small")
+    assert row.usd == pytest.approx(7 * 0.02 / 1e6)
+
+
+def test_equal_requests_of_one_scope_are_told_apart_and_others_are_not(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    request = {"model": "m", "messages": [{"role": "user", "content": "x"}], "seed": 1}
+    reordered = dict(reversed(request.items()))
+    scope = {"run": "one", "design": "d", "task": "t"}
+    first, second = ledger.key(scope, "act", request), ledger.key(scope, "act", reordered)
+    assert first.request_hash == second.request_hash
+    assert (first.occurrence, second.occurrence) == (0, 1)
+    assert ledger.key(scope, "act", {**request, "seed": 2}).occurrence == 0
+    assert ledger.key({**scope, "task": "u"}, "act", request).occurrence == 0
+    assert ledger.key(scope, "memory", request).occurrence == 0
+    # Another run must be able to find the call again.
+    assert scope_key({**scope, "run": "two"}, "act") == first.scope_key
+    assert request_hash({**request, "seed": 2}) != first.request_hash
+
+
+def test_a_price_is_known_or_said_to_be_unknown():
+    million = Tokens(prompt=1_000_000, completion=1_000_000)
+    assert cost_usd("gpt-5-nano", million) == pytest.approx(0.45)
+    assert cost_usd("gpt-4o-2024-05-13", million) == pytest.approx(20.0)
+    assert cost_usd("gpt-4o-mini-2024-07-18", million) == pytest.approx(0.75)
+    assert cost_usd("text-embedding-3-large", Tokens(prompt=1_000_000)) == pytest.approx(0.13)
+    assert cost_usd("offline", million) == 0.0
+    assert cost_usd("llama-3-8b", million) is None
