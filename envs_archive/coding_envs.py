@@ -16,7 +16,8 @@ import yaml
 
 from evals.contract import Verdict
 from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
-from evals.utils.sandbox import Limits, SandboxKind, Session
+from evals.utils.sandbox import Limits, SandboxKind
+from evals.utils.session import Session
 
 from .coding.actions import ActionError, ActionLimits, execute, parse_action
 from .coding.workspace import changed_files, list_files, make_workspace
@@ -164,6 +165,7 @@ class Coding_Env(Basic_Env):
 
         Raises:
             RuntimeError: the task is not the current one, or it is over.
+            SandboxLost: commands cannot be run; an infrastructure fault.
         """
         recorder = self.recorders[self._current(task)]
         if self._submitted or len(recorder.steps) >= self.max_trails:

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evals.utils.sandbox import CommandResult, Session
+from evals.utils.sandbox import CommandResult
+from evals.utils.session import Session
 
 from . import file_actions
 from .parsing import ActionError, parse_action
 from .stable_text import stabilise
 
-__all__ = ["ActionError", "ActionLimits", "execute", "parse_action"]
+__all__ = ["ActionError", "ActionLimits", "SandboxLost", "execute", "parse_action"]
 
 MAX_MATCH_LINE = 300  # characters shown of one matching line
+
+
+class SandboxLost(OSError):
+    """Commands cannot be run: an infrastructure fault, never the agent's."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ async def execute(action: dict[str, Any], workspace: Path, session: Session, lim
 
     Raises:
         ActionError: it could not be carried out; nothing was changed.
+        SandboxLost: see there.
     """
     match action["action"]:
         case "read_file":
@@ -68,8 +74,13 @@ async def _run_command(
     action: dict[str, Any], workspace: Path, session: Session, limits: ActionLimits
 ) -> str:
     seconds = min(action.get("timeout", limits.command_timeout), limits.command_timeout)
-    result = await session.run(action["command"], wall_s=seconds)
-    ended = f"timed out after {seconds:g} s" if result.timed_out else f"exit code {result.exit_code}"
+    result = await _run(session, action["command"], seconds)
+    if result.timed_out:
+        ended = f"timed out after {seconds:g} s"
+    elif result.error is not None:
+        ended = "it ended its own sandbox"
+    else:
+        ended = f"exit code {result.exit_code}"
     output = stabilise(result.output, str(workspace)).rstrip("\n")
     return f"run_command: {ended}" + (f"\n{output}" if output else "")
 
@@ -84,7 +95,7 @@ async def _search(action: dict[str, Any], workspace: Path, session: Session, lim
     if action.get("glob"):
         argv.append(f"--include={action['glob']}")
     argv += ["-e", pattern, "--", name]
-    result = await session.run(argv, wall_s=limits.command_timeout)
+    result = await _run(session, argv, limits.command_timeout)
     if result.timed_out:
         raise ActionError(f"search: timed out after {limits.command_timeout:g} s")
     matches = [line for line in map(_match_line, result.output.split("\n")) if line is not None]
@@ -96,6 +107,20 @@ async def _search(action: dict[str, Any], workspace: Path, session: Session, lim
         shown.append(f"... only the first {len(shown)} matches are shown: search for something more specific")
     plural = "match" if len(matches) == 1 else "matches"
     return "\n".join([f"search {pattern!r}: {len(matches)} {plural}", *shown])
+
+
+async def _run(session: Session, command: str | list[str], seconds: float) -> CommandResult:
+    """Run a command; when its sandbox dies under it, find out whose fault that was.
+
+    Raises:
+        SandboxLost: no sandbox can be started any more.
+    """
+    result = await session.run(command, wall_s=seconds)
+    if result.error is not None:
+        again = await session.run(["true"], wall_s=10)
+        if again.error is not None:
+            raise SandboxLost(again.error)
+    return result
 
 
 def _match_line(line: str) -> tuple[str, int, str] | None:

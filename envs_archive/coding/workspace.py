@@ -41,7 +41,7 @@ _GIT_CONFIG = """\
 """
 
 
-class WorkspaceError(RuntimeError):
+class WorkspaceError(OSError):
     """A task's tree could not be made: an infrastructure fault, never the agent's."""
 
 

@@ -1,0 +1,221 @@
+"""Grades a submission in a second, clean tree, where an agent's word counts for nothing.
+
+The tree is the prepared base, the hidden tests, and the agent's changed source files. The expected tests run there in
+their own sandbox with our command line and configuration; a plugin reports them over a private channel (see
+`grader/` and `records.py`). Whatever cannot be confirmed has not passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import configparser
+import shutil
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evals.contract import Verdict
+from evals.utils.sandbox import CommandResult, Limits, SandboxKind
+from evals.utils.session import Session
+
+from .grading_rules import source_changes
+from .records import Orders, read_run
+from .tamper_scan import scan_changes
+from .tasks import Task
+from .workspace import PatchError, WorkspaceError, apply_patch, changed_files, make_workspace
+
+GRADER = Path(__file__).parent / "grader"
+GRADER_INSIDE = "/run/grading"
+TEST_SECONDS = 10.0  # for one test; less when the whole run has less than four times as much
+MAX_CRASHES = 3  # tests that may take the process down before the rest counts as failed
+KEPT_SETTINGS = ("pythonpath", "markers", "python_files", "python_classes", "python_functions", "usefixtures")
+
+
+class GradingError(RuntimeError):
+    """Grading could not be done: an infrastructure fault, never the submission's."""
+
+
+def grading_limits(config: Mapping[str, Any]) -> Limits:
+    """The sandbox limits of one grading, from the environment's configuration (`load_config`)."""
+    return Limits(
+        wall_s=config["test_timeout"],
+        cpu_s=int(config["test_timeout"]),
+        memory_mb=config["memory_mb"],
+        processes=config["processes"],
+        output_bytes=10_000,
+        file_mb=config["file_mb"],
+    )
+
+
+async def grade(
+    task: Task, base: Path, changes: Mapping[str, bytes | None], kind: SandboxKind, limits: Limits
+) -> Verdict:
+    """Grade one submission.
+
+    Args:
+        base: the task's prepared base.
+        changes: what `changed_files` found; may be hostile.
+        limits: `wall_s` is for the whole grading.
+
+    Returns:
+        The verdict; `error` is set, and the rest means nothing, when grading itself failed.
+    """
+    started = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="grading-"))
+    try:
+        tree, flags = await _build_tree(task, base, changes, folder / "workspace")
+        passed, tampered = await _run_expected(task.expected, tree, base, kind, limits)
+    except (GradingError, WorkspaceError, PatchError, OSError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    if tampered:
+        flags = [*flags, "interfered with pytest while it ran"]
+    return Verdict(
+        reward=_share(passed, task.expected),
+        resolved=passed.issuperset(task.expected),
+        f2p_rate=_share(passed, task.fail_to_pass),
+        p2p_rate=_share(passed, task.pass_to_pass),
+        flags=flags,
+        seconds=time.monotonic() - started,
+    )
+
+
+async def changes_from_patch(base: Path, patch: str) -> dict[str, bytes | None]:
+    """The changed files that a patch (a task's own solution, say) makes to a base; to be graded like an agent's.
+
+    Raises:
+        PatchError: it does not apply.
+        WorkspaceError: the base is missing.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="patched-"))
+    try:
+        tree = await asyncio.to_thread(make_workspace, base, folder / "workspace", with_git=False)
+        await apply_patch(tree, patch)
+        return await asyncio.to_thread(changed_files, tree, base)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _share(passed: set[str], expected: Sequence[str]) -> float:
+    return sum(test in passed for test in expected) / len(expected) if expected else 1.0
+
+
+async def _build_tree(
+    task: Task, base: Path, changes: Mapping[str, bytes | None], target: Path
+) -> tuple[Path, list[str]]:
+    """The clean tree with the submission's source, and the flags of its scan."""
+    tree = await asyncio.to_thread(make_workspace, base, target, with_git=False)
+    await apply_patch(tree, task.test_patch)
+    taken = source_changes(task, base, changes)
+    scan = scan_changes(base, taken)
+    for name in sorted(taken, key=lambda name: taken[name] is not None):  # deletions make room first
+        if name not in scan.left_out:
+            _put(tree, name, taken[name])
+    return tree, scan.flags
+
+
+def _put(tree: Path, name: str, content: bytes | None) -> None:
+    path = tree / name
+    if content is None:
+        if path.is_file():
+            path.unlink()
+        return
+    if path.is_dir() and not any(path.rglob("*.*")):
+        shutil.rmtree(path)  # only empty folders are left of it
+    if path.is_dir() or any(parent.is_file() for parent in path.parents if parent.is_relative_to(tree)):
+        return  # a file where the base has a folder, or the other way round: it changes nothing
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+async def _run_expected(
+    expected: Sequence[str], tree: Path, base: Path, kind: SandboxKind, limits: Limits
+) -> tuple[set[str], bool]:
+    """(tests that passed, whether pytest was interfered with)."""
+    deadline = time.monotonic() + limits.wall_s
+    remaining = list(expected)
+    session = Session(
+        kind, tree, limits, readonly=[(GRADER, GRADER_INSIDE)], env={"PYTHONPATH": GRADER_INSIDE}
+    )
+    async with session:
+        for _ in range(MAX_CRASHES + 1):
+            files = sorted({test.partition("::")[0] for test in remaining})
+            files = [file for file in files if (tree / file).is_file()]
+            seconds = deadline - time.monotonic()
+            if not files or seconds <= 0:
+                break
+            orders = Orders(remaining, min(TEST_SECONDS, limits.wall_s / 4), budget=seconds * 0.8)
+            result = await _ask(session, _command(files, base), seconds, orders.to_bytes())
+            run = read_run(orders, result.channel, result.exit_code)
+            if not run.started and not run.tampered:
+                last = result.output.strip().rpartition("\n")[2][:200]
+                raise GradingError(f"the tests could not be started: exit code {result.exit_code}: {last}")
+            if run.complete or run.tampered or run.last is None or result.timed_out:
+                return set(run.passed), run.tampered
+            # One test took the whole process down. The others are asked again without it, each from the start:
+            # nothing of a run that did not come to its end is believed.
+            remaining.remove(run.last)
+    return set(), False
+
+
+async def _ask(session: Session, command: list[str], seconds: float, orders: bytes) -> CommandResult:
+    result = await session.run(command, wall_s=seconds, channel=orders)
+    if result.error is None:
+        return result
+    # Either the sandbox does not work here, or the submission has ended its sandbox: the second is no excuse.
+    again = await session.run(["true"], wall_s=10)
+    if again.error is not None:
+        raise GradingError(again.error)
+    return result
+
+
+def _command(files: Sequence[str], base: Path) -> list[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "--continue-on-collection-errors"]
+    command += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "alma_grading_plugin"]
+    command += ["-c", f"{GRADER_INSIDE}/pytest.ini", "--rootdir=/workspace", "--confcutdir=/workspace"]
+    for name, value in _base_settings(base).items():
+        command += ["-o", f"{name}={value}"]
+    return [*command, *files]
+
+
+def _base_settings(base: Path) -> dict[str, str]:
+    """The settings of the project's own pytest configuration that decide on how its tests are found and imported.
+
+    They are read from the base, so nothing that an agent writes there is heard.
+    """
+    found = next((table for table in map(_settings_table, _config_files(base)) if table is not None), {})
+    settings = {}
+    for name in KEPT_SETTINGS:
+        value = found.get(name)
+        if value is None:
+            continue
+        items = [str(item) for item in value] if isinstance(value, list) else str(value).strip().split("\n")
+        if name == "pythonpath":
+            items = [f"/workspace/{item}" for entry in items for item in entry.split()]
+        settings[name] = "\n".join(items) if name == "markers" else " ".join(items)
+    return settings
+
+
+def _config_files(base: Path) -> list[tuple[Path, str]]:
+    names = (("pytest.ini", "pytest"), (".pytest.ini", "pytest"), ("pyproject.toml", ""))
+    names += (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest"))
+    return [(base / name, section) for name, section in names if (base / name).is_file()]
+
+
+def _settings_table(source: tuple[Path, str]) -> Mapping[str, Any] | None:
+    path, section = source
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".toml":
+            return tomllib.loads(text).get("tool", {}).get("pytest", {}).get("ini_options")
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_string(text)
+        return parser[section] if parser.has_section(section) else None
+    except (ValueError, configparser.Error):
+        return None
