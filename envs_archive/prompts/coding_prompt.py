@@ -21,7 +21,8 @@ You work in steps. Answer every turn with exactly one JSON object, which is one 
 {"action": "list_dir", "path": "."}
 {"action": "submit"}
 An action may also have a "thought", a string with your reasoning. "timeout" (seconds), and "path" \
-and "glob" of search, may be left out. The next message shows what the action did; an action that cannot be carried out costs a step and says why.
+and "glob" of search, may be left out. The next message shows what the action did; an action that \
+cannot be carried out costs a step, and the message says why.
 
 Rules
 - Paths are relative to the working directory. Each command runs in a new shell there, without network access; what it \
