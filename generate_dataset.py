@@ -23,11 +23,11 @@ from envs_archive.coding.dataset import (
     DatasetError,
     Outcomes,
     Tree,
+    apply_patch,
     base_commit,
     build_task,
     check_clean,
     dump_row,
-    git,
     load_bugs,
     measure,
     read_tree,
@@ -155,7 +155,7 @@ def check_row(data: Path, row: dict[str, Any]) -> list[str]:
         try:
             for stage, patch in (("buggy", row["test_patch"]), ("fixed", row["patch"])):
                 if patch:
-                    git(folder, "apply", "--whitespace=nowarn", "-", text=patch)
+                    apply_patch(folder, patch)
                 expected = dict.fromkeys(row["PASS_TO_PASS"], True)
                 expected |= dict.fromkeys(row["FAIL_TO_PASS"], stage == "fixed")
                 for seed, outcomes in zip(ORDERS, run_suite(folder, list(ORDERS)), strict=True):

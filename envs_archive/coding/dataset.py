@@ -10,6 +10,7 @@ Everything here is a function of the files it reads: no clock, no random choice,
 from __future__ import annotations
 
 import ast
+import asyncio
 import difflib
 import json
 import os
@@ -23,7 +24,9 @@ from typing import Any
 
 import yaml
 
-TEST_CMD = "python -m pytest -q"
+from envs_archive.coding.tasks import DEFAULT_TEST_COMMAND, Task
+from envs_archive.coding.workspace import CACHE_FOLDERS, prepare_base
+
 RUN_TIMEOUT_S = 20
 DIFFICULTIES = ("easy", "medium", "hard")
 
@@ -68,7 +71,7 @@ def read_tree(root: Path) -> Tree:
     tree: Tree = {}
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
-        if path.is_dir() or {"__pycache__", ".pytest_cache", ".git"} & set(relative.parts):
+        if path.is_dir() or (CACHE_FOLDERS | {".git"}) & set(relative.parts):
             continue
         text = path.read_bytes().decode("utf-8", errors="replace")
         if "\ufffd" in text or "\r" in text or (text and not text.endswith("\n")):
@@ -215,33 +218,27 @@ def unified_diff(before: Tree, after: Tree) -> str:
     return "".join(parts)
 
 
-def git(folder: Path, *arguments: str, text: str | None = None) -> str:
-    """Run git in ``folder``, deaf to the user's configuration; returns stdout, raises ``DatasetError``."""
-    who = {"NAME": "Benchmark", "EMAIL": "benchmark@example.org", "DATE": "2024-01-01T00:00:00+0000"}
+def apply_patch(folder: Path, patch: str) -> None:
+    """Apply a unified diff with ``git apply``. Raises ``DatasetError`` when it does not fit."""
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
+        # Inside some other checkout git would take the folder for a part of it.
         "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
-        **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()},
     }
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=env, input=text, text=True, capture_output=True
-    )
+    command = ["git", "apply", "--whitespace=nowarn", "-"]
+    done = subprocess.run(command, cwd=folder, env=env, input=patch, text=True, capture_output=True)
     if done.returncode:
-        raise DatasetError([f"git {arguments[0]}: {' '.join(done.stderr.split())}"])
-    return done.stdout
+        raise DatasetError([f"git apply: {' '.join(done.stderr.split())}"])
 
 
 def base_commit(tree: Tree) -> str:
-    """Id of the one commit (fixed author, date and message) of a repository that holds exactly ``tree``."""
+    """Id of the one commit of the repository that an episode on ``tree`` starts from."""
+    task = Task(instance_id="base", problem_statement="", fail_to_pass=(), pass_to_pass=(), files=tree)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "base"
-        write_tree(tree, folder)
-        git(folder, "init", "-q", "--object-format=sha1", "-b", "main")
-        git(folder, "add", "-A", "-f")
-        git(folder, "commit", "-q", "--no-gpg-sign", "-m", "Base")
-        return git(folder, "rev-parse", "HEAD").strip()
+        base = asyncio.run(prepare_base(task, Path(scratch) / "base"))
+        return (base / ".git" / "refs" / "heads" / "main").read_text(encoding="utf-8").strip()
 
 
 # Forks once per order, so that pytest is imported once and no run sees another's module state. The alarm ends
@@ -270,7 +267,7 @@ for seed in seeds:
     if not child:
         signal.alarm(timeout)
         recorder = Recorder(seed)
-        code = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir=.", "--tb=short"], plugins=[recorder])
+        code = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir=.", "--tb=no"], plugins=[recorder])
         with open(target, "w") as handle:
             json.dump({"code": int(code), "outcomes": recorder.outcomes}, handle)
         os._exit(0)
@@ -403,7 +400,7 @@ def build_task(bug: Bug, clean: Tree, fixed: Outcomes) -> tuple[dict[str, Any], 
         "project": bug.project,
         "difficulty": bug.difficulty,
         "repo_path": f"sample_repos/{bug.id}",
-        "test_cmd": TEST_CMD,
+        "test_cmd": DEFAULT_TEST_COMMAND,
     }
     problems = check_bug(bug, visible, row)
     if problems:

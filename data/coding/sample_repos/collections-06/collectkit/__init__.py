@@ -1,0 +1,3 @@
+"""Containers that the standard library lacks."""
+
+__version__ = "1.0"

@@ -1,0 +1,44 @@
+"""Derivatives, integrals and interpolation of polynomials."""
+
+from mathlib.errors import DomainError, require_same_length, require_values
+from mathlib.polynomial import evaluate, multiply, trim
+
+
+def derivative(polynomial):
+    """The first derivative."""
+    return [power * coefficient for power, coefficient in enumerate(polynomial)][1:]
+
+
+def antiderivative(polynomial, constant=0):
+    """The antiderivative with the given constant term."""
+    return trim([constant] + [c / (power + 1) for power, c in enumerate(polynomial)])
+
+
+def integrate(polynomial, low, high):
+    """The definite integral from low to high."""
+    primitive = antiderivative(polynomial)
+    return evaluate(primitive, high) - evaluate(primitive, low)
+
+
+def divided_differences(xs, ys):
+    """Coefficients of Newton's form of the interpolating polynomial."""
+    table = list(ys)
+    for order in range(1, len(xs)):
+        for index in reversed(range(order, len(xs))):
+            table[index] = (table[index] - table[index - 1]) / (xs[index] - xs[index - order])
+    return table
+
+
+def interpolate(xs, ys):
+    """The polynomial of lowest degree through the points (xs[i], ys[i]); the xs must differ."""
+    xs, ys = require_values(xs), require_values(ys)
+    require_same_length(xs, ys)
+    if len(set(xs)) != len(xs):
+        raise DomainError("two points with the same x")
+    result = [0] * len(xs)
+    basis = [1]
+    for x, weight in zip(xs, divided_differences(xs, ys)):
+        for power, coefficient in enumerate(basis):
+            result[power] += weight * coefficient
+        basis = multiply(basis, [-x, 1])
+    return trim(result)

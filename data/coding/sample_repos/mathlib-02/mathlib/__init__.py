@@ -1,0 +1,3 @@
+"""Everyday mathematics in plain Python."""
+
+__version__ = "1.0"

@@ -1,0 +1,98 @@
+from datetime import date
+
+import pytest
+
+from taskmanager import CycleError, TaskError, TaskStore
+
+
+def ids(tasks):
+    return [task.id for task in tasks]
+
+
+def chain(count):
+    """Return a store where every task waits for the one before it."""
+    store = TaskStore()
+    for number in range(count):
+        store.create(f"step {number}", depends=[number] if number else [])
+    return store
+
+
+def test_create_converts_and_trims():
+    task = TaskStore().create("  Offer ", labels=["Home Office"], assignee="Ann Lee", estimate=1.5)
+    assert task.title == "Offer"
+    assert task.labels == {"home-office"}
+    assert task.assignee == "ann-lee"
+    assert task.estimate == 90
+
+
+@pytest.mark.parametrize("priority", [0, 6])
+def test_create_checks_the_priority(priority):
+    with pytest.raises(TaskError):
+        TaskStore().create("a", priority=priority)
+
+
+def test_remove_frees_dependents():
+    store = chain(3)
+    store.remove(2)
+    assert store.get(3).depends == set()
+    assert 2 not in store
+
+
+def test_remove_forgets_the_labels():
+    store = TaskStore()
+    store.create("a", labels=["red"])
+    store.create("b", labels=["red", "blue"])
+    store.remove(2)
+    assert store.labels() == {"red": 1}
+
+
+def test_with_label():
+    store = TaskStore()
+    store.create("a", labels=["red"])
+    store.create("b", labels=["blue"])
+    store.create("c", labels=["red"])
+    assert ids(store.with_label("red")) == [1, 3]
+
+
+def test_with_label_of_two_words():
+    store = TaskStore()
+    store.create("desk", labels=["Home Office"])
+    assert ids(store.with_label("Home Office")) == [1]
+
+
+def test_add_and_drop_label():
+    store = chain(1)
+    store.add_label(1, "Dark Red")
+    assert store.get(1).has_label("dark red")
+    assert store.labels() == {"dark-red": 1}
+    store.drop_label(1, "DARK RED")
+    assert store.labels() == {}
+    assert store.get(1).labels == set()
+
+
+def test_depend_on_itself():
+    with pytest.raises(CycleError):
+        chain(1).depend(1, 1)
+
+
+def test_depend_in_a_circle_changes_nothing():
+    store = chain(3)
+    with pytest.raises(CycleError, match="1 -> 3 -> 2 -> 1"):
+        store.depend(1, 3)
+    assert store.get(1).depends == set()
+
+
+def test_depend_twice_on_the_same_foundation():
+    store = TaskStore()
+    store.create("ground")
+    store.create("left wall", depends=[1])
+    store.create("right wall", depends=[1])
+    store.create("roof", depends=[2])
+    store.depend(4, 3)
+    assert store.get(4).depends == {2, 3}
+
+
+def test_overdue():
+    task = TaskStore().create("a", due=date(2024, 5, 10))
+    assert not task.is_overdue(date(2024, 5, 10))
+    assert task.is_overdue(date(2024, 5, 11))

@@ -1,0 +1,112 @@
+from datetime import date
+
+import pytest
+
+from taskmanager import TaskStore, Team
+from taskmanager.planning import finish_times, next_tasks
+from taskmanager.team import assigned_to, hand_over
+
+DAY = date(2024, 5, 10)
+
+
+def ids(tasks):
+    return [task.id for task in tasks]
+
+
+@pytest.fixture
+def store():
+    store = TaskStore()
+    store.create("offer", assignee="Ann Lee", estimate=5)
+    store.create("visit", assignee="Ann Lee", estimate=2.5)
+    store.create("bill", assignee="Bob", estimate=1)
+    return store
+
+
+@pytest.fixture
+def team():
+    team = Team()
+    team.add("Ann Lee", 6)
+    team.add("Bob")
+    return team
+
+
+def test_next_tasks_by_priority():
+    store = TaskStore()
+    store.create("later", priority=4)
+    store.create("now", priority=1)
+    assert ids(next_tasks(store)) == [2, 1]
+
+
+def test_next_tasks_with_a_due_day_come_first():
+    store = TaskStore()
+    store.create("some day")
+    store.create("tomorrow", due=date(2024, 6, 1))
+    assert ids(next_tasks(store)) == [2, 1]
+
+
+def test_next_task_is_the_one_with_a_deadline():
+    store = TaskStore()
+    store.create("tidy up", priority=2)
+    store.create("tax", priority=2, due=date(2024, 7, 31))
+    store.create("nap", priority=5)
+    assert ids(next_tasks(store, 1)) == [2]
+
+
+def test_next_tasks_leave_out_the_waiting():
+    store = TaskStore()
+    store.create("first", priority=5)
+    store.create("second", priority=1, depends=[1])
+    assert ids(next_tasks(store)) == [1]
+
+
+def test_finish_times():
+    store = TaskStore()
+    store.create("a", estimate=2)
+    store.create("b", estimate=3)
+    store.create("c", estimate=1.5, depends=[1, 2])
+    assert finish_times(store) == {1: 2.0, 2: 3.0, 3: 4.5}
+
+
+def test_members_and_capacity(team):
+    assert team.members() == ["ann-lee", "bob"]
+    assert team.capacity("ANN LEE") == 360
+    assert team.capacity("Carl") == 0
+
+
+def test_free_hours(store, team):
+    assert team.free_hours(store, "Bob", 1) == 7.0
+    assert team.free_hours(store, "Ann Lee", 1) == -1.5
+
+
+def test_fits(store, team):
+    assert team.fits(store, "Bob", 7, 1)
+    assert team.fits(store, "Ann Lee", 4.5, 2)
+
+
+def test_does_not_fit(store, team):
+    assert not team.fits(store, "Bob", 7.5, 1)
+
+
+def test_does_not_fit_in_two_days(store, team):
+    assert not team.fits(store, "ann lee", 5, 2)
+
+
+def test_days_needed(store, team):
+    assert team.days_needed(store, "Ann Lee") == 2
+    assert team.days_needed(store, "Bob") == 1
+
+
+def test_hand_over_leaves_nothing(store):
+    assert hand_over(store, "Ann Lee", "bob") == 2
+    assert assigned_to(store, "Ann Lee") == []
+
+
+def test_hand_over_arrives(store):
+    hand_over(store, "Ann Lee", "Bob")
+    assert ids(assigned_to(store, "Bob")) == [1, 2, 3]
+
+
+def test_hand_over_to_a_full_name(store, team):
+    hand_over(store, "Bob", "Ann Lee")
+    assert store.get(3).assignee == "ann-lee"
+    assert team.free_hours(store, "Ann Lee", 2) == 3.5

@@ -1,0 +1,60 @@
+"""The people and how much they can do in a day."""
+
+from math import ceil
+
+from taskmanager.effort import to_hours, to_minutes
+from taskmanager.errors import TaskError
+from taskmanager.naming import key
+from taskmanager.store import TaskStore
+
+
+class Team:
+    """Daily capacity by person."""
+
+    def __init__(self) -> None:
+        self._capacity: dict[str, int] = {}
+
+    def add(self, person: str, hours_per_day: float = 8) -> None:
+        """Add a person, or change the hours of one. Raises TaskError unless the hours are positive."""
+        if hours_per_day <= 0:
+            raise TaskError(f"{person} needs more than {hours_per_day} hours a day")
+        self._capacity[key(person)] = to_minutes(hours_per_day)
+
+    def members(self) -> list[str]:
+        """Return the keys of all persons in alphabetical order."""
+        return sorted(self._capacity)
+
+    def capacity(self, person: str) -> int:
+        """Return the minutes a person works in a day; 0 for somebody unknown."""
+        return self._capacity.get(key(person), 0)
+
+    def free_hours(self, store: TaskStore, person: str, days: int) -> float:
+        """Return the hours a person has left in so many days after all open work; may be negative."""
+        work = sum(task.remaining for task in assigned_to(store, person))
+        return to_hours(self.capacity(person) * days - work)
+
+    def fits(self, store: TaskStore, person: str, hours: float, days: int) -> bool:
+        """Whether a person can take on more work of so many hours within the days."""
+        work = sum(task.remaining for task in assigned_to(store, person))
+        return work + to_minutes(hours) <= self.capacity(person) * days
+
+    def days_needed(self, store: TaskStore, person: str) -> int:
+        """Return the full days a person's open work takes. Raises TaskError for somebody unknown."""
+        if not self.capacity(person):
+            raise TaskError(f"{person} is not in the team")
+        work = sum(task.remaining for task in assigned_to(store, person))
+        return ceil(work / self.capacity(person))
+
+
+def assigned_to(store: TaskStore, person: str) -> list:
+    """Return the tasks of a person, finished ones included."""
+    name = key(person)
+    return [task for task in store if task.assignee == name]
+
+
+def hand_over(store: TaskStore, giver: str, taker: str) -> int:
+    """Give all open tasks of one person to another; returns their number."""
+    tasks = [task for task in assigned_to(store, giver) if task.is_open]
+    for task in tasks:
+        task.assignee = key(taker)
+    return len(tasks)

@@ -1,0 +1,95 @@
+import pytest
+from textprocessor.errors import TextError
+from textprocessor.search import Index
+
+
+def library():
+    index = Index()
+    index.add("menu", "Crème brûlée and coffee")
+    index.add("note", "buy coffee, milk and tea")
+    return index
+
+
+def test_find_one_word():
+    assert library().find("coffee") == ["menu", "note"]
+
+
+def test_find_all_words():
+    assert library().find("milk coffee") == ["note"]
+
+
+def test_find_in_capitals():
+    assert library().find("COFFEE") == ["menu", "note"]
+
+
+def test_find_with_accents():
+    assert library().find("Brûlée") == ["menu"]
+
+
+def test_find_accents_and_more_words():
+    assert library().find("coffee crème") == ["menu"]
+
+
+def test_find_unknown_word():
+    assert library().find("coffee juice") == []
+
+
+def test_find_without_words():
+    assert library().find("?!") == []
+
+
+def test_vocabulary():
+    index = Index()
+    index.add("a", "Été, ete and ETE")
+    assert index.vocabulary() == ["and", "ete"]
+
+
+def test_complete():
+    assert library().complete("c") == ["coffee", "creme"]
+
+
+def test_complete_in_capitals():
+    assert library().complete("CRÈ") == ["creme"]
+
+
+def test_complete_limit():
+    assert library().complete("", limit=2) == ["and", "brulee"]
+
+
+def test_remove():
+    index = library()
+    index.remove("menu")
+    assert len(index) == 1
+    assert index.find("coffee") == ["note"]
+
+
+def test_remove_forgets_words():
+    index = library()
+    index.remove("menu")
+    assert index.vocabulary() == ["and", "buy", "coffee", "milk", "tea"]
+
+
+def test_remove_unknown():
+    with pytest.raises(TextError):
+        library().remove("menus")
+
+
+def test_replace_document():
+    index = library()
+    index.add("note", "buy bread")
+    assert len(index) == 2
+    assert index.find("milk") == []
+    assert index.find("bread") == ["note"]
+
+
+def test_replace_keeps_vocabulary_small():
+    index = Index()
+    index.add("a", "old words")
+    index.add("a", "new words")
+    assert index.vocabulary() == ["new", "words"]
+
+
+def test_complete_after_replacing():
+    index = library()
+    index.add("note", "cake")
+    assert index.complete("m") == []

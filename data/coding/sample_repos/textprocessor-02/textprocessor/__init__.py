@@ -1,0 +1,3 @@
+"""Splitting, counting, searching and laying out plain text."""
+
+__version__ = "1.0"

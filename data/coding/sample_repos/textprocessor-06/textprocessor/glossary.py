@@ -1,0 +1,47 @@
+"""Terms with explanations, and where they occur in a text."""
+
+from textprocessor.errors import TextError
+from textprocessor.folding import fold
+from textprocessor.tokens import Span, tokenize
+
+
+class Glossary:
+    """Explanations of terms; a term is one word or several."""
+
+    def __init__(self, terms=None):
+        self._entries = {}  # words of the term, folded -> (spelling, explanation)
+        for term, explanation in (terms or {}).items():
+            self.define(term, explanation)
+
+    def __len__(self):
+        return len(self._entries)
+
+    @staticmethod
+    def _key(term):
+        return tuple(fold(token.text) for token in tokenize(term))
+
+    def define(self, term, explanation):
+        """Add a term or replace its explanation. Raises TextError for a term without a word."""
+        key = self._key(term)
+        if not key:
+            raise TextError(f"no word in the term {term!r}")
+        self._entries[key] = (term, explanation)
+
+    def explain(self, term):
+        """The explanation of a term, or None."""
+        return self._entries.get(self._key(term), (None, None))[1]
+
+    def find(self, text):
+        """(span, spelling in the glossary) of all terms in a text, from left to right.
+
+        Where several terms begin at the same word the longest wins, and no word belongs to two terms.
+        """
+        tokens = tokenize(text)
+        keys = [fold(token.text) for token in tokens]
+        found = []
+        for key, (spelling, _) in self._entries.items():
+            for position in range(len(tokens) - len(key) + 1):
+                if tuple(keys[position : position + len(key)]) == key:
+                    last = tokens[position + len(key) - 1]
+                    found.append((Span(tokens[position].span.start, last.span.end), spelling))
+        return sorted(found)
