@@ -1,0 +1,96 @@
+"""CLAUDE.md: one conventions document that an LLM curates after each task; all of it is retrieved."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from agents.memo_structure import MemoStructure, Sub_memo_layer
+from eval_envs.base_envs import Basic_Recorder
+from utils.hire_agent import Agent
+
+DOCUMENT_CHARACTERS = 12_000
+OBSERVATION_CHARACTERS = 1_500
+
+CURATOR = f"""You maintain one conventions document for a coding agent that fixes bugs in Python projects.
+After each finished task you get the document as it is and the record of the task, and you answer with the
+whole updated document as Markdown, nothing else.
+
+What belongs into it: how things are done in each project, and what future tasks of the same project can
+reuse.
+State fixes exactly, one line each, with the file, the function, the failing test and the code before and
+after:
+- In `path` `function`: test_name failed with `error`; fixed by changing `before` to `after`
+Keep general advice at the top and one section per project under a heading "## Project: <name>".
+When the same kind of fix comes up again, say so in one line that counts it. Never present an edit as a fix
+when the task was not solved (reward below 1); say shortly what was tried in vain. Keep every line that is
+still true.
+The document must stay under {DOCUMENT_CHARACTERS} characters: drop the oldest and least supported lines
+first."""
+
+
+@dataclass
+class ConventionsLayer(Sub_memo_layer):
+    layer_intro: str = (
+        "One Markdown document of conventions (the database is its text). Update: an LLM rewrites it after "
+        "each task. "
+        "Retrieve: the whole document, with the section of the task's project in front."
+    )
+    database: str = ""
+
+    async def retrieve(self, project: str = "", **kwargs: Any) -> str:
+        sections = re.split(r"(?m)^(?=## Project: )", self.database)
+        own = [s for s in sections if s.partition("\n")[0].removeprefix("## Project: ").strip() == project]
+        document = "\n".join(part.strip("\n") for part in [*own, *(s for s in sections if s not in own)])
+        if len(document) > DOCUMENT_CHARACTERS:
+            document = document[:DOCUMENT_CHARACTERS].rpartition("\n")[0]
+        return document.strip()
+
+    async def update(self, recorder: Basic_Recorder, **kwargs: Any) -> None:
+        reply = await Agent(CURATOR).ask(self.request(recorder))
+        if isinstance(reply, str):
+            self.accept(reply)
+
+    def request(self, recorder: Basic_Recorder) -> str:
+        steps = [
+            {**step, "observation": shorten(str(step.get("observation", "")))} for step in recorder.steps
+        ]
+        return (
+            f"# Current conventions document\n<document>\n{self.database or '(empty)'}\n</document>\n\n"
+            f"# Finished task\nProject: {recorder.init.get('project', '')}\n"
+            f"Issue: {recorder.init.get('problem_statement', '')}\n\n"
+            f"Reward: {recorder.reward} (1.0 means that the task was solved)\n\n"
+            f"Trajectory:\n{json.dumps(steps, ensure_ascii=False)}\n\n"
+            "# Your answer\nThe whole updated document."
+        )
+
+    def accept(self, reply: str) -> None:
+        """Take over a new document, unless it is no document or has lost most of the old one."""
+        fenced = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", reply, re.DOTALL)
+        document = (fenced.group(1) if fenced else reply).strip()
+        document = re.sub(r"\A<document>\s*|\s*</document>\Z", "", document)
+        has_notes = re.search(r"(?m)^\s*(?:#|[-*] |\d+\. )", document)
+        if has_notes and len(document) >= 0.5 * min(len(self.database), DOCUMENT_CHARACTERS):
+            self.database = document
+
+
+def shorten(text: str) -> str:
+    """Keep both ends of an observation: a test run names its first failure early and sums up last."""
+    if len(text) <= OBSERVATION_CHARACTERS:
+        return text
+    half = OBSERVATION_CHARACTERS // 2
+    return f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+class ClaudeMd(MemoStructure):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conventions = ConventionsLayer()
+        self.database = self.conventions
+
+    async def general_retrieve(self, recorder: Basic_Recorder) -> dict[str, Any]:
+        document = await self.conventions.retrieve(project=str(recorder.init.get("project", "")))
+        return {"conventions": document} if document else {}
+
+    async def general_update(self, recorder: Basic_Recorder) -> None:
+        await self.conventions.update(recorder=recorder)
