@@ -1,5 +1,4 @@
-"""CLAUDE.md, pre-seeded: the conventions document of `claude_md`, with general advice in it from the
-start."""
+"""CLAUDE.md, pre-seeded: the design `claude_md` with general advice in its document from the start."""
 
 import json
 import re
@@ -29,8 +28,7 @@ SEED = """\
 - Keep them minimal: no renaming, no reformatting, no new dependency.
 - Never edit tests to make them pass, and never special-case a test's input.
 - Fix the cause in one place; do not patch each caller.
-- Look at sibling functions: a project does the same thing the same way everywhere, so the odd one out is
-suspect.
+- Look at sibling functions: a project does the same thing the same way everywhere, so the odd one out is suspect.
 - Hidden tests check other inputs: think of empty, single, negative and repeated values.
 
 ## Common Python pitfalls
@@ -53,27 +51,22 @@ suspect.
 - Compare floats with a tolerance; keep all dates in the same time zone."""
 
 CURATOR = f"""You maintain one conventions document for a coding agent that fixes bugs in Python projects.
-After each finished task you get the document as it is and the record of the task, and you answer with the
-whole updated document as Markdown, nothing else.
+After each finished task you get the document as it is and the record of the task, and you answer with the whole
+updated document as Markdown, nothing else.
 
-What belongs into it: how things are done in each project, and what future tasks of the same project can
-reuse.
-State fixes exactly, one line each, with the file, the function, the failing test and the code before and
-after:
+What belongs into it: how things are done in each project, and what future tasks of the same project can reuse.
+State fixes exactly, one line each, with the file, the function, the failing test and the code before and after:
 - In `path` `function`: test_name failed with `error`; fixed by changing `before` to `after`
 Keep general advice at the top and one section per project under a heading "## Project: <name>".
-When the same kind of fix comes up again, say so in one line that counts it. Never present an edit as a fix
-when the task was not solved (reward below 1); say shortly what was tried in vain. Keep every line that is
-still true.
-The document must stay under {DOCUMENT_CHARACTERS} characters: drop the oldest and least supported lines
-first."""
+When the same kind of fix comes up again, say so in one line that counts it. Never present an edit as a fix when the
+task was not solved (reward below 1); say shortly what was tried in vain. Keep every line that is still true.
+The document must stay under {DOCUMENT_CHARACTERS} characters: drop the oldest and least supported lines first."""
 
 
 @dataclass
 class ConventionsLayer(Sub_memo_layer):
     layer_intro: str = (
-        "One Markdown document of conventions (the database is its text). Update: an LLM rewrites it after "
-        "each task. "
+        "One Markdown document of conventions (the database is its text). Update: an LLM rewrites it after each task. "
         "Retrieve: the whole document, with the section of the task's project in front."
     )
     database: str = SEED

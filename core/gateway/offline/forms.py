@@ -227,11 +227,16 @@ class _Filler:
             values = [self._shaped(text, part) for text in self._texts(name, hint, lesson)]
         if schema.get("uniqueItems"):
             values = [v for i, v in enumerate(values) if v not in values[:i]]
+        spare = (
+            [option for option in part.get("enum", []) if option not in values]
+            if isinstance(part, dict)
+            else []
+        )
         while len(values) < least:
             filler = self.value(part, name, lesson, depth + 1)
-            values.append(
-                f"{filler} ({len(values) + 1})" if filler in values and isinstance(filler, str) else filler
-            )
+            if schema.get("uniqueItems") and filler in values:
+                filler = spare.pop(0) if spare else f"{filler} ({len(values) + 1})"
+            values.append(filler)
         return values[:most]
 
     def _ranked(self) -> list[int]:

@@ -30,8 +30,8 @@ _SIMPLE = {
     "/": "/",
 }
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None, "NaN": None}
-_MAX_DEPTH = 40
-_WORK_PER_CHARACTER = 12  # characters read per character of text, before the search for literals gives up
+_MAX_DEPTH = 25
+_WORK_PER_CHARACTER = 6  # characters read per character of text, before the search for literals gives up
 
 
 class Literal(NamedTuple):

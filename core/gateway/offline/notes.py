@@ -213,19 +213,25 @@ def _text_notes(text: str) -> Iterator[EditNote]:
             while end < len(lines) and lines[end].startswith("+"):
                 end += 1
             removed, added = lines[i:middle], lines[middle:end]
-            if (removed and added) or (in_diff and end > i):
+            # Outside a diff, lists of points look alike: only as many "+" as "-" are taken for a change.
+            if in_diff or len(removed) == len(added):
                 before, after = (tidy_lines([item[1:] for item in part]) for part in (removed, added))
                 if before != after:
                     yield EditNote(before, after, path, function)
-                i = end
-                continue
+            else:
+                for point in lines[i:end]:
+                    yield from _line_notes(point, "", "")
+            i = end
+            continue
+        elif _CODE_FENCE.match(line) and (in_diff or "diff" in line):
+            in_diff = "diff" in line
         elif _CODE_FENCE.match(line):
             end = i + 1
             while end < len(lines) and not _CODE_FENCE.match(lines[end]):
                 end += 1
             label = next((item for item in reversed(lines[max(0, i - 2) : i]) if item.strip()), "")
             code = tidy_lines(lines[i + 1 : end])
-            if "diff" not in line and end < len(lines):
+            if end < len(lines):
                 if block_before and _AFTER_LABEL.search(label) and code != block_before:
                     yield EditNote(block_before, code, path, function)
                     block_before = ""
