@@ -255,25 +255,44 @@ def bwrap_argv(kind: SandboxKind, view: View, argv: Sequence[str], *, nests: boo
     line += ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
     if not view.network:
         line += ["--unshare-net"]
+    # Later mounts lie on top of earlier ones: an interpreter or a view below /tmp must come after /tmp.
+    line += [
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/dev/shm",
+        "--remount-ro",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+        "--dir",
+        "/tmp/home",
+    ]
     line += _system_binds(view.network)
     line += _interpreter_binds(kind.executable)
-    line += ["--dev", "/dev", "--tmpfs", "/dev/shm", "--tmpfs", "/tmp", "--dir", "/tmp/home"]
-    if kind.fresh_proc:
-        line += ["--proc", "/proc"]
-    elif nests:
-        # Setting up a user namespace writes to /proc/self; what acts on the machine is covered, as bwrap does
-        # for the /proc it mounts itself.
-        line += ["--bind", "/proc", "/proc"]
-        for name in ("sys", "sysrq-trigger", "irq", "bus"):
-            line += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
-    else:
-        line += ["--ro-bind", "/proc", "/proc"]
+    line += _proc(kind.fresh_proc, nests)
     for name in ("sandbox_init.py", "sandbox_supervisor.py"):
         line += ["--ro-bind", str(HERE / name), f"{INSIDE}/{name}"]
     binds = [("--ro-bind", *bind) for bind in view.readonly] + [("--bind", *bind) for bind in view.writable]
     for option, host, inside in sorted(binds, key=lambda bind: len(Path(bind[2]).parts)):
         line += [option, str(host), inside]
     return [*line, "--remount-ro", "/", "--chdir", view.cwd, "--", *argv]
+
+
+def _proc(fresh: bool, nests: bool) -> list[str]:
+    """A /proc through which the machine cannot be changed.
+
+    For root that is not a matter of course: file permissions let uid 0 write to /proc/sys, capabilities or not.
+    """
+    if not nests:
+        return ["--proc", "/proc", "--remount-ro", "/proc"] if fresh else ["--ro-bind", "/proc", "/proc"]
+    # A sandbox inside writes its user mapping to /proc/self: only what acts on the machine is covered. For an
+    # ordinary user nothing need be, and must not: below a covered /proc no new one can be mounted.
+    line = ["--proc", "/proc"] if fresh else ["--bind", "/proc", "/proc"]
+    if not fresh or os.access("/proc/sys/kernel/core_pattern", os.W_OK):
+        for name in ("sys", "sysrq-trigger", "irq", "bus"):
+            line += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    return line
 
 
 def _system_binds(network: bool) -> list[str]:

@@ -90,6 +90,8 @@ def descendants() -> Iterator[int]:
 
 def over_limit(limits: Mapping[str, float]) -> str:
     """Why the caller's tree breaks ``processes`` or ``memory_mb``; empty when it does not."""
+    if not limits["processes"] and not limits["memory_mb"]:
+        return ""
     pages = 0
     for count, pid in enumerate(descendants(), 1):
         if limits["processes"] and count > limits["processes"]:
@@ -168,7 +170,7 @@ def guard(settings: Mapping[str, float | str], argv: list[str]) -> int:
             os._exit(127)
     code = None
     while code is None:
-        select.select([wake], [], [], 0.2)
+        select.select([wake], [], [], 0.5)
         with contextlib.suppress(BlockingIOError):
             os.read(wake, 4096)
         while True:

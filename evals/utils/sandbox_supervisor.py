@@ -114,20 +114,39 @@ def shadows(root: str, loaded: set[str]) -> bool:
     return False
 
 
-def preload() -> bool:
+def preload(workspace: str) -> bool:
     """Import pytest and what a run of it loads; False when there is none."""
+    path = sys.path[:]
+    # PYTHONPATH may name the workspace: what an agent wrote there must not run in the supervisor.
+    sys.path[:] = [
+        entry for entry in path if not os.path.realpath(entry).startswith(os.path.realpath(workspace))
+    ]
     try:
         importlib.import_module("pytest")
         plugins = importlib.import_module("_pytest.config").default_plugins
     except ImportError:
+        sys.path[:] = path
         return False
     for name in [*(f"_pytest.{plugin}" for plugin in plugins), *LOADED_BY_A_RUN]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    sys.path[:] = path
     gc.collect()
     # The collector would touch, and so copy, every page that the children share with us.
     gc.freeze()
     return True
+
+
+def open_channel(encoded: str | None) -> tuple[socket.socket | None, socket.socket | None]:
+    """Our end and the command's end of a private channel that holds these bytes already; Nones without one."""
+    if encoded is None:
+        return None, None
+    ours, theirs = socket.socketpair()
+    ours.settimeout(1)
+    ours.sendall(base64.b64decode(encoded))
+    ours.shutdown(socket.SHUT_WR)
+    ours.setblocking(False)
+    return ours, theirs
 
 
 class Output:
@@ -211,13 +230,7 @@ class Supervisor:
         started = time.monotonic()
         pytest = self.fast_path(request["command"])
         out, out_in = os.pipe()
-        channel = channel_in = None
-        if request["channel"] is not None:
-            channel, channel_in = socket.socketpair()
-            channel.settimeout(1)
-            channel.sendall(base64.b64decode(request["channel"]))
-            channel.shutdown(socket.SHUT_WR)
-            channel.setblocking(False)
+        channel, channel_in = open_channel(request.pop("channel"))
         child = os.fork()
         if child == 0:
             self.become(request["command"], pytest, out_in, channel_in)
@@ -237,7 +250,7 @@ class Supervisor:
         if pytest is None:
             return None
         if self.preloaded is None:
-            self.preloaded = preload()
+            self.preloaded = preload(self.cwd)
         loaded = {name.partition(".")[0] for name in sys.modules}.difference(
             sys.builtin_module_names, ["__main__"]
         )

@@ -17,7 +17,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from evals.utils.sandbox import HERE, INSIDE, CommandResult, Limits, SandboxKind, View, bwrap_argv, clean_env
+from evals.utils.sandbox import (
+    HERE,
+    INSIDE,
+    CommandResult,
+    Limits,
+    SandboxKind,
+    View,
+    bwrap_argv,
+    clean_env,
+    sandboxed_argv,
+)
 
 WORKSPACE = "/workspace"
 CHANNEL_FD = 3
@@ -208,10 +218,10 @@ class Session:
             "PWD": str(self.workspace),
         }
         settings |= {"cwd": str(self.workspace), "tmpfs": []}
-        return (
-            [sys.executable, str(HERE / "sandbox_supervisor.py"), json.dumps(settings)],
-            clean_env({**fixed, **private, **given}),
-        )
+        inner = [sys.executable, str(HERE / "sandbox_supervisor.py"), json.dumps(settings)]
+        # With no namespace to end, a guard ends what a supervisor leaves that was killed.
+        view = View(cwd=str(self.workspace), env={**fixed, **private, **given})
+        return sandboxed_argv(self.kind, inner, view)
 
     async def _ask(self, command: str | Sequence[str], wall_s: float, channel: bytes | None) -> CommandResult:
         assert self._writer is not None
@@ -261,12 +271,12 @@ class Session:
                 await writer.wait_closed()
         if process is None:
             return ""
-        # The end of the socket tells the supervisor to end; a bwrap takes its whole namespace along when killed.
+        # The end of the socket tells the supervisor to end; a bwrap or a guard takes everything along when told to.
         ended = asyncio.ensure_future(process.communicate())
         done, _ = await asyncio.wait([ended], timeout=2)
         if not done:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                process.terminate()
         _, errors = await ended
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
