@@ -24,6 +24,16 @@ from core.gateway.provider import Call, ProviderError, Reply, Tokens
 from evals.agents.base import count_tokens
 
 MODEL = "offline"
+# Imported once, before the workers are forked; the main program too, which multiprocessing would otherwise
+# import again in each of them.
+_PRELOADED = [
+    "__main__",
+    __name__,
+    "core.gateway.offline.repair",
+    "core.gateway.offline.memory",
+    "core.gateway.offline.design",
+    "core.gateway.offline.embedding",
+]
 
 
 class OfflineProvider:
@@ -38,10 +48,14 @@ class OfflineProvider:
         self._pool: ProcessPoolExecutor | None = None
 
     async def start(self) -> None:
-        """Start the workers without waiting for them."""
+        """Start the workers, in a thread: forking them waits for the first imports."""
         pool = self._pool_now()
-        for _ in range(self._workers):
-            pool.submit(os.getpid)
+
+        def warm() -> None:
+            for _ in range(self._workers):
+                pool.submit(os.getpid)
+
+        await asyncio.to_thread(warm)
 
     async def complete(self, call: Call) -> Reply:
         return await self._run(_complete, call.body, call.purpose)
@@ -63,7 +77,7 @@ class OfflineProvider:
     def _pool_now(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["__main__", __name__])
+            context.set_forkserver_preload(_PRELOADED)
             self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_prepare_worker)
         return self._pool
 

@@ -49,7 +49,7 @@ class OpenAIProvider:
         self._key = api_key or "none"
         self._base_url = base_url
         self._slots = asyncio.Semaphore(concurrency)
-        self._connections = concurrency
+        self._concurrency = concurrency
         self._tries = tries
         self._timeout_s = timeout_s
         self._backoff_s = backoff_s
@@ -57,7 +57,7 @@ class OpenAIProvider:
         self._client: openai.AsyncOpenAI | None = None
 
     async def start(self) -> None:
-        limits = httpx2.Limits(max_connections=self._connections, max_keepalive_connections=self._connections)
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self._concurrency)
         self._client = openai.AsyncOpenAI(
             api_key=self._key,
             base_url=self._base_url,

@@ -66,6 +66,23 @@ def test_every_answer_a_client_got_survives_a_kill(provider, tmp_path):
     assert set(received) <= written
 
 
+def test_an_answer_waits_until_its_row_is_on_disk(gateway, provider):
+    """Another process holds the ledger's write lock for a while: no answer comes out meanwhile."""
+    lock = sqlite3.connect(gateway.gateway.ledger_path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+
+    async def call() -> None:
+        asked = asyncio.create_task(Agent("x").ask("y"))
+        await asyncio.sleep(0.4)
+        assert len(provider.seen) == 1
+        assert not asked.done()
+        lock.execute("COMMIT")
+        assert await asked == "hello"
+
+    asyncio.run(call())
+    lock.close()
+
+
 def test_tokens_and_costs_by_purpose_and_model(gateway, provider):
     usage = {
         "prompt_tokens": 1000,
