@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -71,7 +71,6 @@ class StepEnded:
 
 
 Event = StepStarted | StageStarted | ProposalEnded | StepEnded
-Ask = Callable[[str, Prompt, int, dict[str, Any]], Awaitable[Any]]
 
 
 async def ask_model(model: str, prompt: Prompt, seed: int, scope: dict[str, Any]) -> Any:
@@ -105,7 +104,6 @@ class MetaAgent:
         hints: ``none`` leaves the domain's hints out of the prompts.
         selection: name of the parent-selection policy.
         on_event: told what happens, in the order of happening.
-        ask: calls the meta model.
 
     Raises:
         ValueError: a value that cannot be used, in one line.
@@ -125,7 +123,6 @@ class MetaAgent:
         hints: Hints = "full",
         selection: str = "alma",
         on_event: Callable[[Event], None] = lambda event: None,
-        ask: Ask = ask_model,
     ) -> None:
         if task_type != "coding":
             raise ValueError(f"no meta prompts for task type '{task_type}' (available: coding)")
@@ -141,7 +138,6 @@ class MetaAgent:
         self._hints = hints
         self._select = get_policy(selection)
         self._tell = on_event
-        self._ask_model = ask
         self._trials: dict[str, asyncio.Task[_Trial]] = {}
         self._stopping = False
         if archive.rng_state is not None:
@@ -297,7 +293,7 @@ class MetaAgent:
             prompt,
             system=f"{prompt.system}\n\nThe agent that uses the memory runs on `{self._execution_model}`.",
         )
-        return await self._ask_model(self._meta_model, prompt, int.from_bytes(digest[:4], "big") >> 1, scope)
+        return await ask_model(self._meta_model, prompt, int.from_bytes(digest[:4], "big") >> 1, scope)
 
     async def _trial(self, proposal: Proposal, content: str, path: Path, attempt: int) -> _Trial:
         """Examine and evaluate a source, once, whoever proposes it how often."""

@@ -1,0 +1,241 @@
+"""The loop with real prompts, the offline model, and designs that are really run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.memo_manager import Memo_Manager
+from core.meta_agent import MetaAgent, ProposalEnded, StepEnded, StepStarted
+
+from .conftest import ReplayEvaluator, open_archive
+
+STEPS, PARENTS = 2, 3
+
+
+def agent_for(archive: Memo_Manager, evaluator: ReplayEvaluator, **options) -> MetaAgent:
+    options = {"evaluator": evaluator, "archive": archive, "rng": random.Random(7), **options}
+    return MetaAgent("coding", "offline", "offline", "train", **options)
+
+
+def evolve(
+    archive: Memo_Manager, evaluator: ReplayEvaluator | None = None, concurrent: int = 2, **options
+) -> str:
+    """Run the evolution; returns the checkpoint's text."""
+    agent = agent_for(archive, evaluator or ReplayEvaluator(), **options)
+    asyncio.run(agent.forward(STEPS, PARENTS, concurrent))
+    return (archive.run_dir / "archive.json").read_text()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Memo_Manager:
+    """The archive of an undisturbed run."""
+    archive = open_archive(tmp_path_factory.mktemp("finished"), "reference")
+    evolve(archive)
+    return archive
+
+
+@pytest.fixture(scope="module")
+def reference(finished: Memo_Manager) -> str:
+    return (finished.run_dir / "archive.json").read_text()
+
+
+def test_an_evolution_starts_with_the_baselines_and_archives_scored_children(finished):
+    archive = finished
+    assert [r.sha for r in archive.records][:2] == ["no_mem", "claude_md"]
+    assert archive.records[2].parent is None and archive.records[2].step == 0
+    children = [r for r in archive.records if r.parent]
+    assert {r.step for r in children} == {1, 2}
+    for child in children:
+        assert child.sha == child.content and archive.path(child).name == f"memo_structure_{child.sha}.py"
+        assert child.suggestion["suggested_changes"]
+        assert child.generation == archive.find(child.parent).generation + 1
+        if child.status == "ok":
+            assert child.improve_score == pytest.approx(child.reward - archive.find(child.parent).reward)
+            assert archive.examples(child)
+    assert archive.no_memo_reward == 0.5
+
+
+def test_visits_and_proposals_agree(finished):
+    taken = [p.parent for p in finished.proposals if p.kind == "rewrite"]
+    assert len(taken) >= STEPS
+    for record in finished.records:
+        assert record.visits == taken.count(record.sha)
+    assert all(p.end in ("ok", "design_error", "duplicate") for p in finished.proposals)
+
+
+def test_no_source_is_evaluated_twice(new_archive):
+    evaluator = ReplayEvaluator()
+    evolve(new_archive("run"), evaluator, concurrent=5)
+    assert len(evaluator.calls) == len(set(evaluator.calls))
+
+
+@pytest.mark.parametrize("concurrent", [1, 5])
+def test_the_same_seed_gives_the_same_archive_at_any_concurrency(new_archive, reference, concurrent):
+    async def jitter(number: int, sha: str, mode: str) -> None:
+        await asyncio.sleep(
+            0.02 * (int(sha, 16) % 3 if sha.isalnum() and mode == "eval" and len(sha) == 8 else 0)
+        )
+
+    assert evolve(new_archive("other"), ReplayEvaluator(jitter), concurrent) == reference
+
+
+def test_another_seed_gives_another_archive(new_archive, reference):
+    assert evolve(new_archive("other"), rng=random.Random(8)) != reference
+
+
+def test_a_run_killed_at_any_checkpoint_ends_with_the_same_archive(new_archive, reference, tmp_path):
+    """What is on disk at an event, or when an evaluation begins, is what a kill at that moment leaves."""
+    left: dict[str, str] = {}
+
+    def photograph(event: object = None) -> None:
+        checkpoint = (archive.run_dir / "archive.json").read_text()
+        if checkpoint not in left:
+            left[checkpoint] = f"killed{len(left)}"
+            shutil.copytree(archive.run_dir, tmp_path / "logs" / left[checkpoint])
+            shutil.copytree(archive.designs_dir.parent, tmp_path / f"{left[checkpoint]}_archive")
+
+    async def out_of_order(number: int, sha: str, mode: str) -> None:
+        photograph()
+        await asyncio.sleep(0.1 / number)
+
+    archive = new_archive("whole")
+    evaluator = ReplayEvaluator(out_of_order)
+    assert evolve(archive, evaluator, concurrent=2, on_event=photograph) == reference
+    assert len(left) > 8
+    assert any('"outcome": {' in checkpoint for checkpoint in left), "one finished before its turn"
+    for name in left.values():
+        again = ReplayEvaluator()
+        assert evolve(new_archive(name), again, rng=random.Random(99)) == reference, name
+        assert len(again.calls) < len(evaluator.calls) or name == "killed0"
+
+
+def test_an_outage_stops_the_run_after_what_is_under_way_and_scores_nothing(new_archive, reference):
+    async def outage(number: int, sha: str, mode: str) -> None:
+        if number == 8:
+            raise ConnectionError("model is down")
+
+    archive = new_archive("outage")
+    with pytest.raises(ConnectionError):
+        evolve(archive, ReplayEvaluator(outage), concurrent=3)
+    saved = new_archive("outage")
+    full = [r["sha"] for r in json.loads(reference)["records"]]
+    assert [r.sha for r in saved.records] == full[: len(saved.records)]
+    assert saved.pending()
+    assert evolve(saved) == reference
+
+
+def test_a_design_that_fails_is_repaired_or_kept_with_its_reason(new_archive):
+    """One kind of layer is not allowed here: the repair takes it out, or the design is given up."""
+
+    class Picky(ReplayEvaluator):
+        async def evaluate(self, sha: str, path: Path, mode: str):
+            result = await super().evaluate(sha, path, mode)
+            if "FixesLayer" in path.read_text() and mode == "test":
+                result.status, result.error = (
+                    "design_error",
+                    "Traceback:\nTypeError: FixesLayer is not allowed",
+                )
+            return result
+
+    archive = new_archive("picky")
+    evolve(archive, Picky())
+    evolved = [r for r in archive.records if r.sha == r.content]
+    assert any(len(r.attempts) > 1 and r.status == "ok" for r in evolved), "something was repaired"
+    for record in evolved:
+        assert [a.error is None for a in record.attempts] == [False] * (len(record.attempts) - 1) + [
+            record.status == "ok"
+        ]
+        assert ("FixesLayer" in archive.source(record)) == (record.status == "design_error")
+        if record.status == "design_error":
+            assert len(record.attempts) == 3 and "not allowed" in record.error and record.reward is None
+
+
+def test_failed_designs_are_shown_to_the_meta_agent(new_archive, monkeypatch):
+    from core import meta_agent
+
+    prompts = []
+    ask = meta_agent.ask_model
+
+    async def spy(model, prompt, seed, scope):
+        prompts.append(prompt)
+        return await ask(model, prompt, seed, scope)
+
+    monkeypatch.setattr(meta_agent, "ask_model", spy)
+
+    class Hostile(ReplayEvaluator):
+        async def evaluate(self, sha: str, path: Path, mode: str):
+            result = await super().evaluate(sha, path, mode)
+            if sha == path.stem.removeprefix("memo_structure_") and len(sha) == 8:
+                result.status, result.error = "design_error", "ValueError: broken on purpose"
+            return result
+
+    archive = new_archive("hostile")
+    evolve(archive, Hostile())
+    failed = [r for r in archive.records if r.status == "design_error" and r.step < STEPS]
+    last = next(p for p in reversed(prompts) if p.purpose == "analyze")
+    assert failed
+    for record in failed:
+        assert f"- {record.sha} (failed): " in last.user
+    assert "It failed: ValueError: broken on purpose" in last.user
+    assert {p.parent for p in archive.proposals if p.kind == "rewrite"} == {"claude_md"}
+
+
+def test_a_run_can_start_from_another_runs_archive(finished, reference, tmp_path):
+    history = finished.run_dir / "archive.json"
+    archive = Memo_Manager(tmp_path / "next", finished.designs_dir)
+    evaluator = ReplayEvaluator()
+    evolve(archive, evaluator, history_ckpt_path=str(history))
+    old = [r["sha"] for r in json.loads(reference)["records"]]
+    assert [r.sha for r in archive.records][: len(old)] == old
+    assert archive.step == 2 * STEPS and len(archive.records) > len(old)
+    assert not {sha for sha, _ in evaluator.calls} & set(old)
+    assert history.read_text() == reference
+    assert all((archive.run_dir / r.examples).exists() for r in archive.records if r.examples)
+
+
+def test_events_tell_the_run_in_order(new_archive):
+    events = []
+    archive = new_archive("events")
+    evolve(archive, on_event=events.append)
+    assert [e.step for e in events if isinstance(e, StepStarted)] == list(range(STEPS + 1))
+    assert [e.step for e in events if isinstance(e, StepEnded)] == list(range(STEPS + 1))
+    ended = [e for e in events if isinstance(e, ProposalEnded)]
+    assert [e.proposal.parent for e in ended] == [p.parent for p in archive.proposals]
+    assert [e.record.sha for e in ended if e.record] == [r.sha for r in archive.records]
+
+
+def test_evolution_finds_a_design_better_than_no_memory_and_claude_md(new_archive):
+    archive = new_archive("long")
+    agent = agent_for(archive, ReplayEvaluator())
+    asyncio.run(agent.forward(6, 3, 3))
+    assert archive.best().reward > max(archive.no_memo_reward, archive.find("claude_md").reward)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task_type": "alfworld"}, "no meta prompts for task type 'alfworld'"),
+        ({"status": "test"}, "evolve on the 'train' split"),
+        ({"hints": "some"}, "unknown hints 'some'"),
+        ({"selection": "best"}, "unknown selection policy 'best'"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_one_line(new_archive, options, message):
+    values = {"task_type": "coding", "status": "train", "hints": "full", "selection": "alma", **options}
+    with pytest.raises(ValueError, match=message):
+        MetaAgent(
+            values.pop("task_type"),
+            "offline",
+            "offline",
+            values.pop("status"),
+            evaluator=ReplayEvaluator(),
+            archive=new_archive("x"),
+            rng=random.Random(1),
+            **values,
+        )

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import ast
+import random
+
+import jsonschema
+import pytest
+
+from core import meta_agent_prompt as prompts
+from core.examples import clip, memory_text, sample_examples
+from core.gateway.offline.design.reading import read_situation, sections
+from evals.contract import Episode
+from evals.eval_envs.base_envs import Basic_Recorder
+
+from .runs import ASKED, start_of, steps_of
+
+SOURCE = '"""Keeps `x`.\n\n```text\nfence inside\n```\n"""\n# Score\nx = 1\n'
+
+
+def episodes(n: int = 12, phase: str = "retrieve") -> list[Episode]:
+    bug = ASKED[0]
+    return [
+        Episode(
+            task=f"t{i}",
+            phase=phase,
+            repeat=1,
+            reward=i / (n - 1),
+            resolved=i == n - 1,
+            init=start_of(bug).init,
+            memory_retrieved={"notes": f"note {i}"},
+            trajectory=steps_of(bug, solved=False),
+            infra_error="outage" if i % 3 == 0 else None,
+        )
+        for i in range(n)
+    ]
+
+
+def case(**changes) -> prompts.Case:
+    values = {
+        "sha": "abcd1234",
+        "source": SOURCE,
+        "reward": 0.7,
+        "reward_se": 0.03,
+        "resolved": 0.4,
+        "tasks": 14,
+        "no_memo_reward": 0.65,
+        "origin": prompts.Origin("11112222", "y = 2\n", {"suggested_changes": []}, -0.02),
+        "examples": sample_examples(episodes(), random.Random(1)),
+        "tried": [
+            prompts.Tried("11112222", "ok", 0.72, "Old."),
+            prompts.Tried("33334444", "design_error", None, "Bad."),
+        ],
+    }
+    return prompts.Case(**{**values, **changes})
+
+
+def test_what_a_prompt_says_can_be_read_back():
+    seen = read_situation(prompts.generate_prompt(case(), {"suggested_changes": [1]}, "full").user)
+    assert (seen.sha, seen.source, seen.reward, seen.no_memo_reward) == ("abcd1234", SOURCE, 0.7, 0.65)
+    assert seen.analysis == {"suggested_changes": [1]}
+    assert [(t.sha, t.reward) for t in seen.tried] == [("11112222", 0.72), ("33334444", None)]
+    seen = read_situation(prompts.analyze_prompt(case(), "full").user)
+    assert (seen.parent_source, seen.change) == ("y = 2\n", -0.02)
+    assert len(seen.episodes) == len(case().examples)
+    assert seen.episodes[0].project == "geometry" and seen.episodes[0].memory.startswith("note ")
+    assert "edit_file" in seen.episodes[0].steps
+    seen = read_situation(prompts.repair_prompt(SOURCE, "Traceback\nValueError: x", [], "none").user)
+    assert (seen.source, seen.error) == (SOURCE, "Traceback\nValueError: x")
+
+
+def test_hints_are_stripped_and_the_interface_never():
+    full, bare = prompts.system_prompt("full"), prompts.system_prompt("none")
+    assert full.startswith(bare)
+    for block in prompts.HINTS.values():
+        assert block in full and block not in bare
+    for name, field in Basic_Recorder.__dataclass_fields__.items():
+        assert f"- `{name}` ({field.metadata['type']}): {field.metadata['description']}" in bare
+    assert "class MemoStructure(ABC):" in bare and "async def general_retrieve" in bare
+
+
+def test_hints_reach_every_prompt_only_when_asked_for():
+    for hints in ("full", "none"):
+        for prompt in (
+            prompts.analyze_prompt(case(), hints),
+            prompts.generate_prompt(case(), {}, hints),
+            prompts.scratch_prompt([], hints),
+            prompts.repair_prompt("x", "y", [], hints),
+        ):
+            assert (prompts.TASK_HINT in prompt.system) == (hints == "full")
+            assert prompts.TASK_HINT not in prompt.user
+
+
+def test_the_interface_shown_is_a_design_a_file_can_be_built_on():
+    code = next(
+        text for section in sections(prompts.interface()) for language, text in section.blocks if language
+    )
+    assert {node.name for node in ast.parse(code).body} == {"Sub_memo_layer", "MemoStructure"}
+
+
+def test_prompts_are_bounded_however_long_trajectories_are():
+    long = episodes()
+    for episode in long:
+        episode.memory_retrieved = {"a": "m" * 100_000}
+        episode.trajectory = [
+            {"step": i, "action": {"action": "x" * 9000}, "observation": "y" * 9000} for i in range(90)
+        ]
+    examples = sample_examples(long, random.Random(1))
+    assert len(prompts.trajectories(examples)) < 1.2 * prompts.TRAJECTORIES_CHARS
+
+
+def test_many_tried_designs_are_all_named():
+    many = [prompts.Tried(f"{i:08x}", "ok", 0.5, "n" * 100) for i in range(200)]
+    seen = read_situation(prompts.scratch_prompt(many, "none").user)
+    assert seen.shas == {t.sha for t in many}
+    assert len(prompts.tried(many)) < 8000
+
+
+def test_examples_come_from_three_bins_and_from_failures_and_only_from_the_retrieve_phase():
+    chosen = sample_examples([*episodes(30), *episodes(30, "update")], random.Random(1))
+    failed = [e for e in chosen if e["error"]]
+    rewards = [e["reward"] for e in chosen if not e["error"]]
+    assert len(failed) == 3
+    assert [sum(low <= r < high for r in rewards) for low, high in ((0, 0.33), (0.33, 0.66), (0.66, 2))] == [
+        3,
+        3,
+        3,
+    ]
+    assert sample_examples(episodes(5, "update"), random.Random(1)) == []
+
+
+def test_the_sample_does_not_depend_on_the_order_of_finishing():
+    shuffled = episodes(30)
+    random.Random(2).shuffle(shuffled)
+    assert sample_examples(shuffled, random.Random(1)) == sample_examples(episodes(30), random.Random(1))
+
+
+@pytest.mark.parametrize(
+    ("memory", "text"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"a": ""}, ""),
+        ({"a": []}, ""),
+        ({"a": " x "}, "x"),
+        ({"a": "x", "b": [1]}, "## a\nx\n\n## b\n[1]"),
+        ("plain", "plain"),
+    ],
+)
+def test_memory_as_text(memory, text):
+    assert memory_text(memory) == text
+
+
+def test_clip_keeps_both_ends_and_says_what_is_missing():
+    assert clip("abc", 3) == "abc"
+    assert clip("a" * 50 + "z" * 50, 9) == "a" * 6 + "\n[... 91 characters left out ...]\nzzz"
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ("Here:\n```python\nx = 1\n```\nand\n```python\ny = 2\n```", "x = 1\n"),
+        ("```py\nx = 1\n\n\n```", "x = 1\n"),
+        ("```json\n{}\n```\n```python\nx = 1\n```", "x = 1\n"),
+        ("x = 1", "x = 1\n"),
+        ("I cannot do that.", None),
+        ("", None),
+        ("```python\n\n```", None),
+        ("```python\nx = 1", "x = 1\n"),
+        (
+            '```python\nx = """\n```\ninner\n```\n"""\ny = 2\n```\nbye',
+            'x = """\n```\ninner\n```\n"""\ny = 2\n',
+        ),
+        ("````python\nx = '''\n```\n'''\n````", "x = '''\n```\n'''\n"),
+        ("```python\ndef broken(:\n```", "def broken(:\n"),
+    ],
+)
+def test_code_is_extracted(reply, code):
+    assert prompts.extract_code(reply) == code
+
+
+def test_the_analysis_schema_is_valid_and_strict():
+    jsonschema.Draft202012Validator.check_schema(prompts.ANALYSIS_SCHEMA)
+    assert set(prompts.ANALYSIS_SCHEMA["required"]) == set(prompts.ANALYSIS_SCHEMA["properties"])
+
+
+def test_first_sentence():
+    assert prompts.first_sentence('"""Keeps one\nthing. And more."""\n') == "Keeps one thing."
+    assert prompts.first_sentence("x = 1\n") == "(no description)"
