@@ -91,8 +91,8 @@ class ConventionsLayer(Sub_memo_layer):
         return (
             f"# Current conventions document\n<document>\n{self.database or '(empty)'}\n</document>\n\n"
             f"# Finished task\nProject: {recorder.init.get('project', '')}\n"
+            f"Reward: {recorder.reward} (1.0 means that the task was solved)\n"
             f"Issue: {recorder.init.get('problem_statement', '')}\n\n"
-            f"Reward: {recorder.reward} (1.0 means that the task was solved)\n\n"
             f"Trajectory:\n{json.dumps(steps, ensure_ascii=False)}\n\n"
             "# Your answer\nThe whole updated document."
         )

@@ -69,6 +69,14 @@ def test_a_failed_run_gives_no_fix_but_what_was_tried():
     assert fixes(answer) == []
 
 
+def test_figures_in_the_issue_are_not_taken_for_the_reward():
+    issue = "The rating is wrong.\nscore: 0.5\nstatus: failed\nreward is 0.25"
+    answer = ask(f"Issue: {issue}\n\nReward: 1.0\n\nTrajectory: {runs.solved()}")
+    assert fixes(answer) == [runs.FIX]
+    record = {"problem_statement": issue, "steps": runs.failed(), "score": 0.5}
+    assert fixes(ask(json.dumps(record))) == []
+
+
 def update(document, steps, reward=1.0, project="mathlib", extra=""):
     return ask(
         f"# Current conventions document\n{document or '(empty)'}\n\n# New task\nProject: {project}\n"

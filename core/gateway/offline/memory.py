@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.gateway.offline.documents import Sheet, find_document, size_limit
-from core.gateway.offline.forms import Facts, fill_form, requested_form
+from core.gateway.offline.filling import Facts, fill_form
+from core.gateway.offline.forms import requested_form
 from core.gateway.offline.notes import EditNote, code_span, failure_text, format_edit, parse_edits
 from core.gateway.offline.ranking import candidates, rank
 from core.gateway.offline.trajectory import Episode, Event, read_episodes, scan

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import filterfalse
 from typing import Any, Literal, NamedTuple
 
 from core.gateway.offline.files import Change, FileHistory
@@ -45,14 +46,17 @@ _PAIRS = (
 _KINDS = ("edit_file", "create_file", "read_file", "run_command", "search", "list_dir", "submit")
 
 _HEADER = re.compile(r"^\[(\d+)/\d+\] ", re.M)
+# "score" and "status" are words of issues too: they count at the start of a line only.
 _REWARD = re.compile(
-    r"\b(?:reward|score|pass[ _]rate)\b[\"'*`]*\s*(?:[:=]|is|was|of)\s*[\"'*`]*(\d+(?:\.\d+)?)\b\s*(%)?", re.I
+    r"(?:\b(?:reward|final[ _]score)|^[ \t>*#-]*(?:score|(?:test )?pass[ _]rate))\b[\"'*`]*"
+    r"\s*(?:[:=]|is|was|of)\s*[\"'*`]*(\d+(?:\.\d+)?)\b\s*(%)?",
+    re.I | re.M,
 )
 _OUTCOME = re.compile(
-    r"\b(?:outcome|status|resolved|solved|success|final result)\b[\"'*`]*\s*[:=]\s*[\"'*`]*"
+    r"^[ \t>*#-]*(?:final )?(?:outcome|status|resolved|solved|success|result)\b[\"'*`]*\s*[:=]\s*[\"'*`]*"
     r"(?:(success\w*|succeeded|solved|resolved|passed|true|yes)"
     r"|(fail\w*|unsolved|unresolved|false|no|not \w+))\b",
-    re.I,
+    re.I | re.M,
 )
 _LABELLED = re.compile(
     r"^[ \t>*-]*(?:old|before|original)\**`?:[ \t]*(?P<old>\S.*)\n"
@@ -239,15 +243,21 @@ def _text_events(text: str, offset: int) -> list[Event]:
         }
         action["old"], action["new"] = (action[k].strip().strip("`").strip() for k in ("old", "new"))
         found.append((match.start(), "action", action))
+    issues = list(_ISSUE.finditer(text))
+    quoted = [(match.start("text"), match.end("text")) for match in issues]
+
+    def in_issue(match: re.Match[str]) -> bool:
+        return any(start <= match.start() < end for start, end in quoted)
+
     for match in _REWARD.finditer(text):
         amount = float(match.group(1)) / (100 if match.group(2) else 1)
-        if amount <= 1:
+        if amount <= 1 and not in_issue(match):
             found.append((match.start(), "reward", amount))
-    for match in _OUTCOME.finditer(text):
+    for match in filterfalse(in_issue, _OUTCOME.finditer(text)):
         found.append((match.start(), "reward", 1.0 if match.group(1) else 0.0))
     for match in _PROJECT.finditer(text):
         found.append((match.start(), "project", match.group(1)))
-    for match in _ISSUE.finditer(text):
+    for match in issues:
         found.append((match.start(), "issue", match["text"].strip()))
     found.sort(key=lambda item: item[0])
     events = [Event(kind, value, offset + at, offset + at) for at, kind, value in found]
