@@ -75,8 +75,10 @@ def _first_action(text: str) -> dict[str, Any]:
             if problem is None and '"action"' in text[position:]:
                 where = f"line {error.lineno}, column {error.colno}"
                 problem = f"the JSON object is not valid: {error.msg} ({where})"
-        except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
-            problem = problem or "the JSON object is nested too deeply or holds a number too long"
+        except RecursionError:
+            raise ActionError("the JSON object is nested too deeply") from None
+        except ValueError:
+            problem = problem or "the JSON object holds a number of too many digits"
         else:
             if isinstance(value, dict) and "action" in value:
                 return value

@@ -162,8 +162,8 @@ async def _export_commit(url: str, commit: str, tree: Path) -> None:
     except WorkspaceError:  # servers may refuse a bare commit id: take everything, then the commit
         await _git(clone, "fetch", "-q", "--no-tags", url, "+refs/*:refs/all/*")
     tree.mkdir()
-    await _git(clone, "--work-tree", str(tree), "read-tree", commit)
-    await _git(clone, "--work-tree", str(tree), "checkout-index", "-a", "-f")
+    await _git(clone, "read-tree", commit)
+    await _git(clone, "checkout-index", "-a", "-f", f"--prefix={tree}/")
     shutil.rmtree(clone)
 
 

@@ -246,17 +246,17 @@ def test_an_endless_loop_costs_its_own_tests_only(loop, base, best_kind):
         f"def area(width, height):\n    while width == 2:\n      {loop.replace(chr(10), chr(10) + '  ')}\n"
     )
     verdict = graded(
-        base, {"shapes/area.py": source + "    return width * height\n"}, best_kind, limits=Limits(wall_s=9)
+        base, {"shapes/area.py": source + "    return width * height\n"}, best_kind, limits=Limits(wall_s=12)
     )
     assert verdict.reward == 4 / 5  # only the hidden test asks for a width of 2
 
 
 def test_the_total_limit_holds(base, best_kind):
     verdict = graded(
-        base, {"shapes/area.py": "import time\ntime.sleep(60)\n"}, best_kind, limits=Limits(wall_s=1.5)
+        base, {"shapes/area.py": "import time\ntime.sleep(60)\n"}, best_kind, limits=Limits(wall_s=4)
     )
     assert verdict.reward == 0.0
-    assert verdict.seconds < 6
+    assert verdict.seconds < 15
 
 
 def test_a_crash_in_one_test_leaves_the_others(base, best_kind):
