@@ -134,6 +134,13 @@ class Gateway:
         Raises:
             OSError, sqlite3.Error: the socket or the ledger cannot be opened.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         settings = self.settings
         self._ledger.open()
         if settings.offline:

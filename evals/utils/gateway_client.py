@@ -101,6 +101,9 @@ class _Connection:
         client = self._by_loop.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.close()
+        self.close_blocking()
+
+    def close_blocking(self) -> None:
         if self._blocking is not None:
             self._blocking.close()
             self._blocking = None
@@ -135,6 +138,8 @@ _current: _Connection | None = None
 def connect(socket_path: Path | str, token: str) -> None:
     """Use the gateway at this Unix socket, with this token, from now on in this process."""
     global _current
+    if _current is not None:
+        _current.close_blocking()
     _current = _Connection(Path(socket_path), token)
 
 

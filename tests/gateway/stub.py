@@ -6,14 +6,28 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.gateway.gateway import Gateway, GatewaySettings
 from evals.utils import gateway_client
+
+T = TypeVar("T")
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run``, with the client's connections closed at the end."""
+
+    async def main() -> T:
+        try:
+            return await coroutine
+        finally:
+            await gateway_client.close()
+
+    return asyncio.run(main())
 
 
 @dataclass
@@ -67,6 +81,7 @@ class StubProvider:
         self.script: list[Answer] = []
         self.default: Callable[[Seen], Answer] = lambda seen: Answer(body=chat("hello"))
         self.seen: list[Seen] = []
+        self.called = threading.Event()
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -82,6 +97,7 @@ class StubProvider:
     def _take(self, seen: Seen) -> Answer:
         with self._lock:
             self.seen.append(seen)
+            self.called.set()
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             answer = self.script.pop(0) if self.script else self.default(seen)
@@ -128,11 +144,15 @@ class RunningGateway:
 
     def __init__(self, run_dir: Path, settings: GatewaySettings) -> None:
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        threading.Thread(target=self._run, daemon=True).start()
         run_dir.mkdir(exist_ok=True)
         self.gateway = Gateway(run_dir, settings)
         self.call(self.gateway.start())
         self._running = True
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
 
     def call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)

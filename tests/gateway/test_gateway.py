@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import sqlite3
@@ -17,7 +16,7 @@ from evals.utils import gateway_client
 from evals.utils.gateway_client import InfraError, RequestRejected, call_purpose, call_scope
 from evals.utils.hire_agent import Agent
 
-from .stub import Answer, RunningGateway, chat
+from .stub import Answer, RunningGateway, chat, run
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -85,9 +84,9 @@ def test_the_request_reaches_the_provider_unchanged_with_the_real_key(gateway, p
 
 
 def test_an_effort_suffix_becomes_reasoning_effort(gateway, provider):
-    asyncio.run(Agent("x", model="gpt-5-nano/low").ask("y"))
-    asyncio.run(Agent("x", model="gpt-5-nano/low").ask("y", reasoning_effort="high"))
-    asyncio.run(Agent("x", model="meta-llama/llama-3").ask("y"))
+    run(Agent("x", model="gpt-5-nano/low").ask("y"))
+    run(Agent("x", model="gpt-5-nano/low").ask("y", reasoning_effort="high"))
+    run(Agent("x", model="meta-llama/llama-3").ask("y"))
     sent = [(seen.json["model"], seen.json.get("reasoning_effort")) for seen in provider.seen]
     assert sent == [("gpt-5-nano", "low"), ("gpt-5-nano", "high"), ("meta-llama/llama-3", None)]
 
@@ -100,7 +99,7 @@ def test_a_call_is_entered_under_its_token_whatever_the_caller_claims(gateway):
         call_purpose.set("act")
         await Agent("x", model="gpt-4o").ask("y")
 
-    asyncio.run(step())
+    run(step())
     with sqlite3.connect(gateway.gateway.ledger_path) as connection:
         connection.row_factory = sqlite3.Row
         [row] = connection.execute("SELECT * FROM calls")
@@ -117,7 +116,7 @@ def test_an_answer_that_cannot_be_written_down_is_not_handed_on(gateway, provide
     with sqlite3.connect(gateway.gateway.ledger_path) as connection:
         connection.execute("DROP TABLE calls")
     with pytest.raises(InfraError, match="ledger"):
-        asyncio.run(Agent("x").ask("y"))
+        run(Agent("x").ask("y"))
     assert len(provider.seen) == 1
 
 
@@ -138,7 +137,7 @@ def test_grading_carries_any_bytes_there_and_the_verdict_back(gateway):
 
     gateway.gateway.add_grader(grade)
     content = bytes(range(256))
-    verdict = asyncio.run(gateway_client.ask_grade("t-1", "retrieve", 2, {"a.py": content, "b.py": None}))
+    verdict = run(gateway_client.ask_grade("t-1", "retrieve", 2, {"a.py": content, "b.py": None}))
     assert verdict == Verdict(0.5, False, 0.25, 0.75, flags=["odd"], seconds=1.5)
     [(scope, body)] = asked
     assert scope == {"run": "run", "design": "abc", "evaluation": "abc_eval_1"}
@@ -163,7 +162,7 @@ def test_a_grading_that_failed_is_no_verdict(gateway, outcome, expected, words):
 
     gateway.gateway.add_grader(grade)
     with pytest.raises(expected, match=words):
-        asyncio.run(gateway_client.ask_grade("t", "update", 0, {}))
+        run(gateway_client.ask_grade("t", "update", 0, {}))
 
 
 def test_models_of_the_provider_and_the_offline_one_are_listed(gateway, provider):

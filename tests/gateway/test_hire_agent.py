@@ -12,7 +12,7 @@ import pytest
 from evals.utils.gateway_client import InfraError, Usage, call_seed, call_usage
 from evals.utils.hire_agent import Agent, Embedding, _is_strict
 
-from .stub import Answer, chat, error
+from .stub import Answer, chat, error, run
 
 SCHEMA = {
     "type": "object",
@@ -35,7 +35,7 @@ def test_history_is_kept_always_and_sent_when_asked(gateway, provider):
         await agent.ask("two")
         await agent.ask("three", with_history=True)
 
-    asyncio.run(talk())
+    run(talk())
     assert contents(provider.seen[1]) == [("system", "system"), ("user", "two")]
     assert contents(provider.seen[2]) == [
         ("system", "system"),
@@ -56,31 +56,31 @@ def test_a_failed_call_leaves_the_history_as_it_was(start_gateway, provider):
             await agent.ask("lost", with_history=True)
         await agent.ask("again", with_history=True)
 
-    asyncio.run(talk())
+    run(talk())
     assert contents(provider.seen[1]) == [("system", "system"), ("user", "again")]
 
 
 def test_a_full_list_of_messages_is_sent_as_it_is(gateway, provider):
     messages = [{"role": "system", "content": "mine"}, {"role": "user", "content": "hi"}]
-    asyncio.run(Agent("not this").ask(messages, with_full_msg=True))
+    run(Agent("not this").ask(messages, with_full_msg=True))
     assert provider.seen[0].json["messages"] == messages
 
 
 def test_options_are_sent_when_given_and_only_then(gateway, provider):
-    asyncio.run(Agent("x").ask("y"))
+    run(Agent("x").ask("y"))
     assert set(provider.seen[0].json) == {"model", "messages"}
 
     async def seeded() -> None:
         call_seed.set(7)
         await Agent("x").ask("y", temperature=0.0)
 
-    asyncio.run(seeded())
+    run(seeded())
     assert provider.seen[1].json["temperature"] == 0.0
     assert provider.seen[1].json["seed"] == 7
 
 
 def test_text_that_is_not_valid_unicode_is_still_sent(gateway, provider):
-    assert asyncio.run(Agent("x").ask("broken \ud83d pair")) == "hello"
+    assert run(Agent("x").ask("broken \ud83d pair")) == "hello"
     assert contents(provider.seen[0])[1] == ("user", "broken ? pair")
 
 
@@ -91,7 +91,7 @@ def test_text_that_is_not_valid_unicode_is_still_sent(gateway, provider):
 )
 def test_an_answer_that_fits_the_schema_comes_parsed(gateway, provider, text):
     provider.script = [Answer(body=chat(text))]
-    assert asyncio.run(Agent("x", SCHEMA).ask("y")) == {"note": "n", "rank": 1}
+    assert run(Agent("x", SCHEMA).ask("y")) == {"note": "n", "rank": 1}
     sent = provider.seen[0].json["response_format"]
     assert sent["type"] == "json_schema"
     assert sent["json_schema"]["schema"] == SCHEMA
@@ -101,7 +101,7 @@ def test_an_answer_that_fits_the_schema_comes_parsed(gateway, provider, text):
 @pytest.mark.parametrize("bad", ["no JSON at all", '{"note": "n"}', '{"note": "n", "rank": "high"}'])
 def test_an_answer_that_does_not_fit_is_sent_back_once(gateway, provider, bad):
     provider.script = [Answer(body=chat(bad)), Answer(body=chat('{"note": "n", "rank": 2}'))]
-    assert asyncio.run(Agent("x", SCHEMA).ask("y")) == {"note": "n", "rank": 2}
+    assert run(Agent("x", SCHEMA).ask("y")) == {"note": "n", "rank": 2}
     assert len(provider.seen) == 2
     assert contents(provider.seen[1])[2] == ("assistant", bad)
     assert contents(provider.seen[1])[3][0] == "user"
@@ -109,7 +109,7 @@ def test_an_answer_that_does_not_fit_is_sent_back_once(gateway, provider, bad):
 
 def test_an_answer_that_never_fits_comes_as_an_error(gateway, provider):
     provider.default = lambda seen: Answer(body=chat('{"note": 5, "rank": 1}'))
-    result = asyncio.run(Agent("x", SCHEMA).ask("y"))
+    result = run(Agent("x", SCHEMA).ask("y"))
     assert set(result) == {"error", "raw_output"}
     assert "$.note" in result["error"]
     assert result["raw_output"] == '{"note": 5, "rank": 1}'
@@ -142,7 +142,7 @@ def test_usage_is_added_up_in_the_scope_that_caused_it(gateway, provider):
     async def both() -> list[Usage]:
         return await asyncio.gather(episode(1), episode(3))
 
-    one, three = asyncio.run(both())
+    one, three = run(both())
     assert (one.calls, one.prompt_tokens, one.completion_tokens) == (1, 10, 5)
     assert (three.calls, three.prompt_tokens, three.completion_tokens) == (3, 30, 15)
 
@@ -178,7 +178,7 @@ def test_embedding_waits_or_blocks_as_the_caller_can(gateway, provider):
         ]
 
     expected = [[1.0, 1.0], [2.0, 1.0]]
-    assert asyncio.run(inside()) == [expected] * 5
+    assert run(inside()) == [expected] * 5
     assert embedding(["a", "bb"]) == expected
     assert embedding([]) == []
 
@@ -203,16 +203,16 @@ def test_embedding_tries_as_often_as_it_was_told(start_gateway, provider, blocki
         if blocking:
             embedding(["a"])
         else:
-            asyncio.run(embedding.get_embedding("a"))
+            run(embedding.get_embedding("a"))
     assert len(provider.seen) == 4
 
 
 def test_similarity():
     half = math.sqrt(0.5)
     group = [[2.0, 0.0], [0.0, 1.0], [1.0, 1.0], [-1.0, 0.0], [0.0, 0.0]]
-    found = asyncio.run(Embedding.compute_one_to_group_similarity([1.0, 0.0], group))
+    found = run(Embedding.compute_one_to_group_similarity([1.0, 0.0], group))
     assert found == pytest.approx([1.0, 0.0, half, -1.0, 0.0])
-    assert asyncio.run(Embedding.compute_similarity([1.0, 0.0], [1.0, 1.0])) == pytest.approx(half)
-    assert asyncio.run(Embedding.compute_one_to_group_similarity([1.0], [])) == []
+    assert run(Embedding.compute_similarity([1.0, 0.0], [1.0, 1.0])) == pytest.approx(half)
+    assert run(Embedding.compute_one_to_group_similarity([1.0], [])) == []
     with pytest.raises(ValueError, match="manhattan"):
-        asyncio.run(Embedding.compute_similarity([1.0], [1.0], metric="manhattan"))
+        run(Embedding.compute_similarity([1.0], [1.0], metric="manhattan"))

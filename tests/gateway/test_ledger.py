@@ -20,7 +20,7 @@ from evals.utils import gateway_client
 from evals.utils.gateway_client import call_purpose
 from evals.utils.hire_agent import Agent, Embedding
 
-from .stub import Answer, chat
+from .stub import Answer, chat, run
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY_PROCESS = """
@@ -58,7 +58,7 @@ def test_every_answer_a_client_got_survives_a_kill(provider, tmp_path):
         async def many() -> None:
             await asyncio.gather(*(one(number) for number in range(20)), return_exceptions=True)
 
-        asyncio.run(many())
+        run(many())
     assert len(received) >= 5
     with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
         stored = connection.execute("SELECT response FROM calls WHERE status = 'ok'").fetchall()
@@ -73,13 +73,13 @@ def test_an_answer_waits_until_its_row_is_on_disk(gateway, provider):
 
     async def call() -> None:
         asked = asyncio.create_task(Agent("x").ask("y"))
-        await asyncio.sleep(0.4)
-        assert len(provider.seen) == 1
+        await asyncio.to_thread(provider.called.wait, 10)
+        await asyncio.sleep(0.3)
         assert not asked.done()
         lock.execute("COMMIT")
         assert await asked == "hello"
 
-    asyncio.run(call())
+    run(call())
     lock.close()
 
 
@@ -98,7 +98,7 @@ def test_tokens_and_costs_by_purpose_and_model(gateway, provider):
         call_purpose.set("act")
         await Agent("x", model="gpt-4o-2024-08-06").ask("b")
 
-    asyncio.run(calls())
+    run(calls())
     mini = (600 * 0.15 + 400 * 0.075 + 100 * 0.60) / 1e6
     full = (600 * 2.50 + 400 * 1.25 + 100 * 10.00) / 1e6
     act, memory = totals(path, "purpose")
@@ -110,7 +110,7 @@ def test_tokens_and_costs_by_purpose_and_model(gateway, provider):
     assert (everything.cached_tokens, everything.reasoning_tokens) == (800, 120)
     assert everything.usd == pytest.approx(mini + full)
 
-    asyncio.run(Agent("x", model="house-model").ask("c"))
+    run(Agent("x", model="house-model").ask("c"))
     [everything] = totals(path)
     assert everything.usd == pytest.approx(mini + full)
     assert everything.unpriced == ("house-model",)
@@ -129,7 +129,7 @@ def test_embeddings_are_entered_too(gateway, provider):
         "usage": {"prompt_tokens": 7, "total_tokens": 7},
     }
     provider.default = lambda seen: Answer(body=body)
-    assert asyncio.run(Embedding().get_embedding("a")) == [0.5, 0.25]
+    assert run(Embedding().get_embedding("a")) == [0.5, 0.25]
     [row] = totals(gateway.gateway.ledger_path, "purpose", "model")
     assert row.group == ("embed", "text-embedding-3-small")
     assert row.usd == pytest.approx(7 * 0.02 / 1e6)

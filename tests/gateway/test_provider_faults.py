@@ -20,11 +20,11 @@ from evals.utils.gateway_client import (
 )
 from evals.utils.hire_agent import Agent
 
-from .stub import Answer, chat, error
+from .stub import Answer, chat, error, run
 
 
 def ask(text: str = "hi") -> str:
-    return asyncio.run(Agent("be brief", model="gpt-4o-mini").ask(text))
+    return run(Agent("be brief", model="gpt-4o-mini").ask(text))
 
 
 def rows(gateway, columns: str) -> list[tuple]:
@@ -127,7 +127,7 @@ def test_an_outage_that_a_design_swallows_is_still_known(start_gateway, provider
 
     usage = Usage()
     token = call_usage.set(usage)
-    asyncio.run(design())
+    run(design())
     call_usage.reset(token)
     assert "down" in usage.infra_error
 
@@ -139,7 +139,7 @@ def test_no_more_calls_at_once_than_allowed(start_gateway, provider):
     async def many() -> list[str]:
         return await asyncio.gather(*(Agent("x").ask(str(number)) for number in range(12)))
 
-    assert asyncio.run(many()) == ["hello"] * 12
+    assert run(many()) == ["hello"] * 12
     assert provider.most_at_once == 3
 
 
