@@ -88,6 +88,7 @@ class CommandResult:
 class View:
     """What a sandboxed program sees of the host: the system, the interpreter, and these files.
 
+    A program that opens a ``Session`` itself needs ``evals/`` bound at its own path. ``network`` shares the host's.
     ``process`` has no mounts: give binds whose inside path equals the host path to any program that must run in
     both kinds. A Unix socket works through a ``readonly`` bind.
     """

@@ -169,8 +169,9 @@ def guard(settings: Mapping[str, float | str], argv: list[str]) -> int:
         finally:
             os._exit(127)
     code = None
+    pause = 0.5 if settings["processes"] or settings["memory_mb"] else None
     while code is None:
-        select.select([wake], [], [], 0.5)
+        select.select([wake], [], [], pause)
         with contextlib.suppress(BlockingIOError):
             os.read(wake, 4096)
         while True:

@@ -82,7 +82,8 @@ class Session:
     In ``bwrap`` a command sees the system and the interpreter (read-only), the workspace at /workspace, the
     ``readonly`` binds and an empty /tmp that lasts as long as the session; no network and none of our processes.
     In ``process`` the same names are translated in commands, environment and output, and nothing is kept apart.
-    Whatever a command leaves running is killed before its result is returned.
+    Whatever a command leaves running is killed before its result is returned. When our process dies, so does the
+    sandbox (in ``bwrap`` also when the thread that started it ends: use the event loop's thread).
 
     Args:
         kind: from ``probe``.

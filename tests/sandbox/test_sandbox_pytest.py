@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 import shutil
 import sys
@@ -10,6 +11,7 @@ import textwrap
 
 import pytest
 
+from evals.utils.sandbox import HERE, CommandResult
 from evals.utils.session import Session
 
 SUITE = {
@@ -63,29 +65,32 @@ def suite(workspace):
     return workspace
 
 
-def both(kind, workspace, plain: str, real: str):
-    """The same command on both paths, each in a session of its own, so that both start alike."""
+class Compared:
+    """One session in which a command is run on both paths, each from the same start."""
 
-    async def one(command: str, fast: bool):
-        shutil.rmtree(workspace / ".pytest_cache", ignore_errors=True)
-        async with Session(kind, workspace) as session:
-            taken = []
-            receive = session._receive
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.fast = None
+        receive = session._receive
 
-            async def spy():
-                answer = await receive()
-                taken.append(answer[0].get("fast"))
-                return answer
+        async def spy():
+            answer = await receive()
+            self.fast = answer[0].get("fast")
+            return answer
 
-            session._receive = spy
-            result = await session.run(command)
-            assert taken[-1] is fast, f"{command}: fast path {taken[-1]}"
-            return result
+        session._receive = spy
 
-    async def body():
-        return [await one(plain, True), await one(real, False)]
+    async def run(self, command: str) -> CommandResult:
+        shutil.rmtree(self.session.workspace / ".pytest_cache", ignore_errors=True)
+        await self.session.run("rm -rf /tmp/pytest-of-user")
+        return await self.session.run(command)
 
-    return asyncio.run(body())
+    async def both(self, command: str) -> tuple[CommandResult, CommandResult]:
+        fast = await self.run(command)
+        assert self.fast, f"{command}: not on the fast path"
+        real = await self.run(f"true && {command}")
+        assert not self.fast
+        return fast, real
 
 
 def stable(text: str) -> str:
@@ -93,119 +98,146 @@ def stable(text: str) -> str:
     return re.sub(r"0x[0-9a-f]{6,}", "0x0", text)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        "-q",
+async def assert_same(kind, workspace, commands):
+    async with Session(kind, workspace) as session:
+        compared = Compared(session)
+        for command in commands:
+            fast, real = await compared.both(command)
+            assert stable(fast.output) == stable(real.output), command
+            assert fast.exit_code == real.exit_code, command
+
+
+def test_the_same_text_as_the_real_command(bwrap, suite):
+    arguments = [
         "-v -rA",
         "-q tests/test_cart.py::test_total --tb=short",
         "-q 'tests/test_cart.py::test_text[a b]' -s",
-        '-x -k "total or empty" --durations=2',
+        '-x -k "total or empty"',
         "--collect-only -q",
         "--no-such-option",
         "tests/no_such_file.py",
         "--version",
         "-q -p no:cacheprovider -o addopts= --maxfail=1",
-        "--lf -l --showlocals",
-    ],
-)
-def test_the_same_text_as_the_real_command(kind, suite, arguments):
-    fast, real = both(kind, suite, f"python -m pytest {arguments}", f"true && python -m pytest {arguments}")
-    assert stable(fast.output) == stable(real.output)
-    assert fast.exit_code == real.exit_code
+        "--lf -l",
+    ]
+    asyncio.run(assert_same(bwrap, suite, [f"python -m pytest {each}" for each in arguments]))
 
 
-def test_the_pytest_script_too(kind, suite):
-    fast, real = both(kind, suite, "pytest -q --rootdir=.", "true && pytest -q --rootdir=.")
-    assert stable(fast.output) == stable(real.output)
+def test_the_same_text_with_other_spellings(kind, suite):
+    commands = ["pytest -q --rootdir=.", "cd /workspace && python3 -m pytest -q 2>&1"]
+    asyncio.run(assert_same(kind, suite, commands))
+
+
+ENDS = [
+    "import sys; sys.exit(3)",
+    "import os; os._exit(0)",
+    "import atexit, threading, time\natexit.register(print, 'at exit')\n"
+    "threading.Thread(target=lambda: (time.sleep(0.1), print('thread'))).start()\ndef test_a(): pass",
+    "raise KeyboardInterrupt",
+    "import os, signal\ndef test_a(): os.kill(os.getpid(), signal.SIGTERM)",
+    "def test_a():\n    import ctypes; ctypes.string_at(0)",
+    "def f(n): return f(n + 1)\ndef test_a():\n    try: f(0)\n    except RecursionError: print('deep')",
+]
+
+
+def test_unusual_ends_are_the_same(bwrap, workspace):
+    async def body():
+        async with Session(bwrap, workspace) as session:
+            compared = Compared(session)
+            for code in ENDS:
+                (workspace / "test_end.py").write_text(code + "\n")
+                fast, real = await compared.both("python -m pytest -q -s")
+                assert fast.exit_code == real.exit_code, code
+                # A crash prints the interpreter's own stack, in which our frames stand where runpy's would; and a
+                # shell may add a line of its own about a signal.
+                if real.exit_code < 128:
+                    assert stable(fast.output) == stable(real.output), code
+
+    asyncio.run(body())
+
+
+@pytest.fixture
+def supervisor(monkeypatch):
+    """The program that runs inside, imported: for its decisions alone."""
+    monkeypatch.syspath_prepend(str(HERE))
+    return importlib.import_module("sandbox_supervisor")
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("command", "words"),
     [
-        "import sys; sys.exit(3)",
-        "import os; os._exit(0)",
-        "import atexit, threading, time\natexit.register(print, 'at exit')\n"
-        "threading.Thread(target=lambda: (time.sleep(0.1), print('thread'))).start()\ndef test_a(): pass",
-        "raise KeyboardInterrupt",
-        "import os, signal\ndef test_a(): os.kill(os.getpid(), signal.SIGTERM)",
-        "def test_a():\n    import ctypes; ctypes.string_at(0)",
-        "def f(n): return f(n + 1)\ndef test_a():\n    try: f(0)\n    except RecursionError: print('deep')",
+        ("python -m pytest -q", ["python", "-m", "pytest", "-q"]),
+        ("  pytest 'a b'\"c d\"e  ", ["pytest", "a bc de"]),
+        ("pytest tests/t.py::test_x[1-a]", ["pytest", "tests/t.py::test_x[1-a]"]),
+        ("cd /workspace && pytest -q 2>&1", ["pytest", "-q"]),
+        ("cd /elsewhere && pytest", None),
+        ("pytest | cat", None),
+        ("pytest > out.txt", None),
+        ("pytest; ls", None),
+        ("pytest &", None),
+        ("pytest\nls", None),
+        ("pytest $HOME", None),
+        ('pytest "$PWD"', None),
+        ('pytest "a\\"b"', None),
+        ("pytest `echo tests`", None),
+        ('pytest "`echo tests`"', None),
+        ("pytest tests/*.py", None),
+        ("pytest tests/test_?.py", None),
+        ("pytest ~/x", None),
+        ("pytest {a,b}", None),
+        ("pytest # all", None),
+        ("pytest a\\ b", None),
+        ("pytest 'open", None),
+        ("", []),
     ],
 )
-def test_unusual_ends_are_the_same(kind, workspace, code):
-    (workspace / "test_end.py").write_text(code + "\n")
-    fast, real = both(kind, workspace, "python -m pytest -q -s", "true && python -m pytest -q -s")
-    assert fast.exit_code == real.exit_code
-    # A crash prints the interpreter's own stack, in which our frames stand where runpy's would; and a shell may add
-    # a line of its own about a signal.
-    if real.exit_code < 128:
-        assert stable(fast.output) == stable(real.output)
-
-
-@pytest.mark.parametrize("command", ["cd /workspace && python -m pytest -q", "python3 -m pytest -q 2>&1"])
-def test_common_dressings_are_still_plain(kind, suite, command):
-    fast, real = both(kind, suite, command, f"true && {command}")
-    assert stable(fast.output) == stable(real.output)
+def test_which_commands_need_a_shell(supervisor, command, words):
+    assert supervisor.plain_words(command, "/workspace") == words
 
 
 @pytest.mark.parametrize(
-    "command",
+    "command", ["X=1 python -m pytest", "python -B -m pytest", "python -m unittest", "ls", "", []]
+)
+def test_which_commands_are_no_plain_pytest(supervisor, command):
+    assert supervisor.pytest_words(command, "/workspace") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
     [
-        "python -m pytest -q | cat",
-        "python -m pytest -q > out.txt; cat out.txt",
-        "python -m pytest -q $HOME/../workspace",
-        "python -m pytest -q tests/*.py",
-        "X=1 python -m pytest -q",
-        "python -m pytest -q `echo tests`",
-        'python -m pytest -q "$PWD"',
-        "python -B -m pytest -q",
-        "python -m pytest -q # all",
-        "python -m pytest -q &&\nls",
+        ("pdb.py", True),
+        ("tests/pdb.py", True),
+        ("pdb/__init__.py", True),
+        ("src/deep/pdb.cpython-311-x86_64-linux-gnu.so", True),
+        ("pdb/other.py", False),
+        ("shop/pdb.py", False),
+        (".git/pdb.py", False),
+        ("pdb.txt", False),
+        ("pdb_tools.py", False),
     ],
 )
-def test_what_needs_a_shell_gets_one(kind, suite, command):
-    async def body():
-        async with Session(kind, suite) as session:
-            replies = []
-            receive = session._receive
-
-            async def spy():
-                replies.append(await receive())
-                return replies[-1]
-
-            session._receive = spy
-            await session.run(command)
-            return replies[-1][0]["fast"]
-
-    assert asyncio.run(body()) is False
+def test_what_shadows_a_loaded_module(supervisor, suite, path, expected):
+    (suite / path).parent.mkdir(exist_ok=True, parents=True)
+    (suite / path).write_text("")
+    assert supervisor.shadows(str(suite), {"pdb"}) is expected
 
 
-@pytest.mark.parametrize("path", ["pdb.py", "tests/getpass.py", "code/__init__.py", "src/pluggy.py"])
-def test_a_workspace_that_shadows_a_loaded_module_is_run_for_real(kind, suite, path):
-    shadow = suite / path
-    shadow.parent.mkdir(exist_ok=True)
-    shadow.write_text("print('the workspace was imported')\n")
+def test_a_workspace_too_large_to_look_through_counts_as_shadowing(supervisor, suite, monkeypatch):
+    monkeypatch.setattr(supervisor, "SCAN_ENTRIES", 3)
+    assert supervisor.shadows(str(suite), set())
+
+
+def test_a_workspace_that_shadows_a_loaded_module_is_run_for_real(kind, suite):
+    (suite / "pdb.py").write_text("print('imported from the workspace')\n")
 
     async def body():
         async with Session(kind, suite) as session:
-            receive, replies = session._receive, []
+            compared = Compared(session)
+            result = await compared.run("python -m pytest -q -k total")
+            return result, compared.fast
 
-            async def spy():
-                replies.append(await receive())
-                return replies[-1]
-
-            session._receive = spy
-            await session.run("python -m pytest -q")
-            return replies[-1][0]["fast"]
-
-    assert asyncio.run(body()) is False
-
-
-def test_a_module_of_a_package_shadows_nothing(kind, suite):
-    (suite / "shop" / "json.py").write_text("")
-    fast, _ = both(kind, suite, "python -m pytest -q", "true && python -m pytest -q")
-    assert fast.exit_code == 1
+    result, fast = asyncio.run(body())
+    assert not fast and "imported from the workspace" in result.output
 
 
 def test_runs_do_not_see_each_other(run, workspace):
