@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evals.contract import Episode
+from evals.workflows.memory_calls import render
 
 BINS = ((0.0, 0.33), (0.33, 0.66), (0.66, 1.01))
 PER_BIN = 3
@@ -44,21 +45,8 @@ def clip(text: str, limit: int) -> str:
     return f"{text[:head]}\n[... {len(text) - limit} characters left out ...]\n{text[-tail:]}"
 
 
-def memory_text(memory: Any) -> str:
-    """The retrieved memory as text; an empty value, or a dict of empty values, is the empty text."""
-    if isinstance(memory, dict):
-        parts = {str(key): memory_text(value) for key, value in memory.items()}
-        filled = {key: value for key, value in parts.items() if value}
-        if len(memory) == 1:
-            return next(iter(filled.values()), "")
-        return "\n\n".join(f"## {key}\n{value}" for key, value in filled.items())
-    if isinstance(memory, str):
-        return memory.strip()
-    return json.dumps(memory, ensure_ascii=False, default=str) if memory else ""
-
-
 def _shorten(episode: Episode) -> dict[str, Any]:
-    memory = memory_text(episode.memory_retrieved)
+    memory = render(episode.memory_retrieved)
     steps = episode.trajectory
     kept = steps if len(steps) <= KEPT_STEPS else [*steps[:2], *steps[2 - KEPT_STEPS :]]
     return {

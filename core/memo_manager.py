@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import random
 import shutil
 from dataclasses import dataclass, field
@@ -186,7 +187,7 @@ class Memo_Manager:
         path = self.designs_dir / file_name(content)
         if not path.exists():
             self.designs_dir.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".tmp")
+            temporary = path.with_suffix(f".{os.getpid()}.tmp")
             temporary.write_text(source, encoding="utf-8")
             temporary.replace(path)
         return content, path

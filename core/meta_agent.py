@@ -75,10 +75,13 @@ Event = StepStarted | StageStarted | ProposalEnded | StepEnded
 
 async def ask_model(model: str, prompt: Prompt, seed: int, scope: dict[str, Any]) -> Any:
     """Ask the meta model through the gateway: text, or the object of ``prompt.schema``."""
-    call_purpose.set(prompt.purpose)
-    call_scope.set(scope)
-    call_seed.set(seed)
-    return await Agent(prompt.system, output_schema=prompt.schema, model=model).ask(prompt.user)
+    labels = [(call_purpose, prompt.purpose), (call_scope, scope), (call_seed, seed)]
+    tokens = [variable.set(value) for variable, value in labels]
+    try:
+        return await Agent(prompt.system, output_schema=prompt.schema, model=model).ask(prompt.user)
+    finally:
+        for (variable, _), token in zip(labels, tokens, strict=True):
+            variable.reset(token)
 
 
 @dataclass(frozen=True)

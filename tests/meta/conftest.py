@@ -13,20 +13,21 @@ from typing import Any
 
 import pytest
 
-from core.examples import memory_text
 from core.gateway import offline
 from core.gateway.offline.notes import parse_edits
 from core.memo_manager import Memo_Manager
 from evals import launch
 from evals.contract import Episode, EvalResult
 from evals.utils import gateway_client
+from evals.workflows.memory_calls import render
 
 from .runs import ASKED, Bug, collected, start_of, steps_of
 
+REAL_REQUEST = gateway_client.request
 BASELINES = Path(__file__).resolve().parents[2] / "memo_archive" / "baseline"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def short_names() -> Iterator[None]:
     """Designs import by the short names the harness gives them."""
     finder = launch.AliasFinder()
@@ -35,7 +36,7 @@ def short_names() -> Iterator[None]:
     sys.meta_path.remove(finder)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def models() -> Iterator[None]:
     """``Agent`` and ``Embedding`` reach the offline model without the socket in between."""
 
@@ -105,7 +106,7 @@ class ReplayEvaluator:
         await asyncio.sleep(0)
         start = start_of(bug)
         shown = await memory.general_retrieve(start)
-        useful = usefulness(memory_text(shown), bug)
+        useful = usefulness(render(shown), bug)
         solved = useful > 0.5
         return Episode(
             task=bug.task,

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from core import meta_agent_prompt as prompts
-from core.examples import clip, memory_text, sample_examples
+from core.examples import clip, sample_examples
 from core.gateway.offline.design.reading import read_situation, sections
 from evals.contract import Episode
 from evals.eval_envs.base_envs import Basic_Recorder
@@ -132,22 +132,6 @@ def test_the_sample_does_not_depend_on_the_order_of_finishing():
     shuffled = episodes(30)
     random.Random(2).shuffle(shuffled)
     assert sample_examples(shuffled, random.Random(1)) == sample_examples(episodes(30), random.Random(1))
-
-
-@pytest.mark.parametrize(
-    ("memory", "text"),
-    [
-        (None, ""),
-        ({}, ""),
-        ({"a": ""}, ""),
-        ({"a": []}, ""),
-        ({"a": " x "}, "x"),
-        ({"a": "x", "b": [1]}, "## a\nx\n\n## b\n[1]"),
-        ("plain", "plain"),
-    ],
-)
-def test_memory_as_text(memory, text):
-    assert memory_text(memory) == text
 
 
 def test_clip_keeps_both_ends_and_says_what_is_missing():

@@ -51,7 +51,7 @@ def test_later_draws_are_renormalized_over_what_is_left():
     assert seconds[1] / sum(seconds.values()) == pytest.approx(0.5, abs=0.02)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 50)), max_size=12),
     st.floats(0, 1),
@@ -65,7 +65,7 @@ def test_up_to_k_distinct_designs_and_the_same_for_the_same_seed(designs, baseli
     assert chosen == alma(candidates, baseline, k, random.Random(seed))
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 30))
 def test_a_visit_always_lowers_and_a_reward_always_raises_the_score(reward, baseline, visits):
     assert alma_score(reward, baseline, visits + 1) < alma_score(reward, baseline, visits)
