@@ -33,9 +33,10 @@ def broken_design(tmp_path):
 
 
 def broken_tasks(tmp_path):
-    lines = SAMPLES.read_text().splitlines()
+    rows = [json.loads(line) for line in SAMPLES.read_text().splitlines()]
+    whole = rows[0] | {"repo_path": str(SAMPLES.parent / rows[0]["repo_path"])}
     path = tmp_path / "tasks.jsonl"
-    path.write_text(lines[0] + "\n" + lines[1][:50] + "\n")
+    path.write_text(json.dumps(whole) + "\n" + json.dumps(rows[1])[:50] + "\n")
     return path
 
 
