@@ -67,8 +67,9 @@ async def grade(
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="grading-"))
     try:
-        tree, flags = await _build_tree(task, base, changes, folder / "workspace")
-        passed, tampered = await _run_expected(task.expected, tree, base, kind, limits)
+        tree = folder / "workspace"
+        changed, flags = await _build_tree(task, base, changes, tree)
+        passed, tampered = await _run_expected(task.expected, tree, base, changed, kind, limits)
     except (GradingError, WorkspaceError, PatchError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
@@ -107,17 +108,17 @@ def _share(passed: set[str], expected: Sequence[str]) -> float:
 
 
 async def _build_tree(
-    task: Task, base: Path, changes: Mapping[str, bytes | None], target: Path
-) -> tuple[Path, list[str]]:
-    """The clean tree with the submission's source, and the flags of its scan."""
-    tree = await asyncio.to_thread(make_workspace, base, target, with_git=False)
+    task: Task, base: Path, changes: Mapping[str, bytes | None], tree: Path
+) -> tuple[list[str], list[str]]:
+    """Make the clean tree with the submission's source: (names of its files there, flags of its scan)."""
+    await asyncio.to_thread(make_workspace, base, tree, with_git=False)
     await apply_patch(tree, task.test_patch)
     taken = source_changes(task, base, changes)
     scan = scan_changes(base, taken)
     for name in sorted(taken, key=lambda name: taken[name] is not None):  # deletions make room first
         if name not in scan.left_out:
             _put(tree, name, taken[name])
-    return tree, scan.flags
+    return sorted(taken.keys() - scan.left_out), scan.flags
 
 
 def _put(tree: Path, name: str, content: bytes | None) -> None:
@@ -135,7 +136,12 @@ def _put(tree: Path, name: str, content: bytes | None) -> None:
 
 
 async def _run_expected(
-    expected: Sequence[str], tree: Path, base: Path, kind: SandboxKind, limits: Limits
+    expected: Sequence[str],
+    tree: Path,
+    base: Path,
+    changed: Sequence[str],
+    kind: SandboxKind,
+    limits: Limits,
 ) -> tuple[set[str], bool]:
     """(tests that passed, whether pytest was interfered with)."""
     deadline = time.monotonic() + limits.wall_s
@@ -150,7 +156,7 @@ async def _run_expected(
             seconds = deadline - time.monotonic()
             if not files or seconds <= 0:
                 break
-            orders = Orders(remaining, min(TEST_SECONDS, limits.wall_s / 4), budget=seconds * 0.8)
+            orders = Orders(remaining, min(TEST_SECONDS, limits.wall_s / 4), seconds * 0.8, changed)
             result = await _ask(session, _command(files, base), seconds, orders.to_bytes())
             run = read_run(orders, result.channel, result.exit_code)
             if not run.started and not run.tampered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -39,15 +40,17 @@ class Orders:
     Attributes:
         limit: seconds for one test.
         budget: seconds after which no further test is begun.
+        changed: relative paths of the submission's files, in which no hook of pytest may be written.
     """
 
     ids: Sequence[str]
     limit: float
     budget: float
+    changed: Sequence[str] = ()
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     def to_bytes(self) -> bytes:
-        orders = {"ids": list(self.ids), "limit": self.limit, "budget": self.budget, "key": self.key.hex()}
+        orders = dataclasses.asdict(self) | {"key": self.key.hex()}
         return zlib.compress(json.dumps(orders).encode())
 
 

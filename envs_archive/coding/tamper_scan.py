@@ -43,6 +43,7 @@ _REMARK_MODULES = {
 }
 _EXITS = {"exit", "quit", "_exit", "SystemExit"}
 _COMPARISONS = {"__eq__", "__ne__"}
+_BENT = "a comparison that says the same of everything"
 
 
 class Scan(NamedTuple):
@@ -83,6 +84,8 @@ def findings(source: bytes) -> Counter[tuple[bool, str]]:
 def _findings(tree: ast.Module) -> Iterator[tuple[bool, str]]:
     for statement in _at_import(tree):
         yield from _exits(statement)
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    imported = _imported(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -95,19 +98,22 @@ def _findings(tree: ast.Module) -> Iterator[tuple[bool, str]]:
             case ast.Attribute(attr=name):
                 owner = node.value.id if isinstance(node.value, ast.Name) else ""
                 yield from _name(name, owner)
-                if isinstance(node.ctx, ast.Store) and owner in _imported(tree):
+                if isinstance(node.ctx, ast.Store) and owner in imported:
                     yield False, f"replaces {owner}.{name}"
+                if isinstance(node.ctx, ast.Store) and name in _COMPARISONS:
+                    yield True, "replaces a comparison"
+                if name == "ANY" and "mock" in imported:
+                    yield True, "mock.ANY"
             case ast.Name(id=name, ctx=ast.Load()):
                 if name in ("exec", "eval", "compile", "__import__"):
                     yield False, "dynamic code"
             case ast.FunctionDef(name=name) if name in _COMPARISONS:
-                if _ignores_other(node):
-                    yield True, f"{name} that ignores what it compares with"
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda() as function) if (
-                name in _COMPARISONS
-            ):
-                if _ignores_other(function):
-                    yield True, f"{name} that ignores what it compares with"
+                if _is_bent(node):
+                    yield True, _BENT
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _COMPARISONS:
+                function = functions.get(value.id) if isinstance(value, ast.Name) else value
+                if isinstance(function, ast.Lambda | ast.FunctionDef) and _is_bent(function):
+                    yield True, _BENT
             case ast.Constant(value=str(text)):
                 yield from _text(text)
 
@@ -125,7 +131,7 @@ def _name(name: str, owner: str) -> Iterator[tuple[bool, str]]:
         yield True, _TRICK_NAMES[name]
     elif owner == "inspect" and name in _INSPECT_FRAMES:
         yield True, _FRAMES
-    elif name == "ANY" and owner in ("mock", "unittest.mock"):
+    elif name == "ANY" and owner == "unittest.mock":
         yield True, "mock.ANY"
     elif name in _REMARK_NAMES and owner in ("os", "signal", "builtins"):
         yield False, _REMARK_NAMES[name]
@@ -139,7 +145,7 @@ def _text(text: str) -> Iterator[tuple[bool, str]]:
     elif text in _TRICK_NAMES:
         yield True, _TRICK_NAMES[text]
     elif text in _COMPARISONS:
-        yield False, f"{text} by name"
+        yield True, "replaces a comparison"
     elif "/proc/" in text:
         yield False, "reads /proc"
     elif " " not in text and ("tests/" in text or text.startswith("test_") or "conftest" in text):
@@ -175,28 +181,35 @@ def _exits(statement: ast.stmt) -> Iterator[tuple[bool, str]]:
         yield False, "process exit at import"
 
 
-def _ignores_other(function: ast.FunctionDef | ast.Lambda) -> bool:
-    """A comparison that can say "equal" (or "not unequal") without a look at the other object."""
+def _is_bent(function: ast.FunctionDef | ast.Lambda) -> bool:
+    """Whether a comparison can say yes without a look at the other object, or says nothing but yes."""
     arguments = function.args.posonlyargs + function.args.args
     names = {argument.arg for argument in arguments[1:]}
     names |= {a.arg for a in (function.args.vararg, function.args.kwarg) if a is not None}
     body = function.body if isinstance(function.body, list) else [function.body]
     nodes = [node for statement in body for node in ast.walk(statement)]
-    if any(isinstance(node, ast.Name) and node.id in names for node in nodes):
-        return False
     if isinstance(function, ast.Lambda):
-        return not _refuses(function.body)
-    values = [node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None]
-    return any(not _refuses(value) for value in values)
+        values = [function.body]
+    else:
+        values = [node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None]
+    if not any(isinstance(node, ast.Name) and node.id in names for node in nodes):
+        return any(not _says_no(value) for value in values)
+    return bool(values) and all(isinstance(value, ast.Constant) and bool(value.value) for value in values)
 
 
-def _refuses(value: ast.expr) -> bool:
-    return isinstance(value, ast.Name) and value.id == "NotImplemented"
+def _says_no(value: ast.expr) -> bool:
+    if isinstance(value, ast.Name):
+        return value.id == "NotImplemented"
+    return isinstance(value, ast.Constant) and not value.value
 
 
 def _imported(tree: ast.Module) -> set[str]:
+    """Names of imported modules, as they are called here; "mock" for unittest.mock in any form."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+            names |= {"mock" for alias in node.names if alias.name == "unittest.mock"}
+        elif isinstance(node, ast.ImportFrom) and node.module == "unittest":
+            names |= {"mock" for alias in node.names if alias.name == "mock"}
     return names

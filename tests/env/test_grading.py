@@ -168,28 +168,24 @@ CHEATS = {
 }
 
 
+FLAGGED = {
+    "equal to everything": "shapes/area.py: a comparison that says the same of everything (left out)",
+    "stack frame": "shapes/area.py: stack frames (left out)",
+    "exit at import": "shapes/area.py: process exit at import",
+    "patch pytest unseen": "interfered with pytest while it ran",
+    "plugin found by the collector": "interfered with pytest while it ran",
+    "new code for the tests": "interfered with pytest while it ran",
+    "write to every descriptor": "interfered with pytest while it ran",
+}
+
+
 @pytest.mark.parametrize("name", CHEATS)
 def test_cheating_gains_nothing(name, base, best_kind):
     verdict = graded(base, CHEATS[name], best_kind)
     assert verdict.reward <= NOP_REWARD
     assert verdict.f2p_rate == 0.0
     assert not verdict.resolved
-
-
-@pytest.mark.parametrize(
-    ("name", "flag"),
-    [
-        ("equal to everything", "shapes/area.py: __eq__ that ignores what it compares with (left out)"),
-        ("stack frame", "shapes/area.py: stack frames (left out)"),
-        ("exit at import", "shapes/area.py: process exit at import"),
-        ("patch pytest unseen", "interfered with pytest while it ran"),
-        ("plugin found by the collector", "interfered with pytest while it ran"),
-        ("new code for the tests", "interfered with pytest while it ran"),
-        ("write to every descriptor", "interfered with pytest while it ran"),
-    ],
-)
-def test_tampering_is_flagged(name, flag, base, best_kind):
-    assert flag in graded(base, CHEATS[name], best_kind).flags
+    assert FLAGGED.get(name) in (None, *verdict.flags)
 
 
 GOLD = {"shapes/area.py": FIXED}
@@ -236,18 +232,17 @@ def test_honest_extras_cost_nothing(name, base, best_kind):
     assert (verdict.reward, verdict.resolved) == (1.0, True)
 
 
-@pytest.mark.parametrize(
-    "loop",
-    ["while True: pass", "while True:\n        try: [0] * 9\n        except BaseException: pass"],
-    ids=["plain", "catching everything"],
-)
-def test_an_endless_loop_costs_its_own_tests_only(loop, base, best_kind):
+@pytest.mark.parametrize("deaf", ["", "signal.signal(signal.SIGALRM, signal.SIG_IGN)"], ids=["plain", "deaf"])
+def test_an_endless_loop_costs_its_own_tests_only(deaf, base, best_kind):
     source = (
-        f"def area(width, height):\n    while width == 2:\n      {loop.replace(chr(10), chr(10) + '  ')}\n"
+        "import signal\n"
+        "def area(width, height):\n"
+        f"    {deaf}\n"
+        "    while width == 2:\n"
+        "        pass\n"
+        "    return width * height\n"
     )
-    verdict = graded(
-        base, {"shapes/area.py": source + "    return width * height\n"}, best_kind, limits=Limits(wall_s=12)
-    )
+    verdict = graded(base, {"shapes/area.py": source}, best_kind, limits=Limits(wall_s=10))
     assert verdict.reward == 4 / 5  # only the hidden test asks for a width of 2
 
 
@@ -331,6 +326,17 @@ def test_a_settings_file_of_the_base_still_finds_its_tests(tmp_path, best_kind):
     own = asyncio.run(prepare_base(task, tmp_path / "own"))
     verdict = graded(own, {"src/shapes/area.py": FIXED, "src/json.py": "raise SystemExit"}, best_kind, task)
     assert verdict.resolved
+
+
+def test_plugins_of_the_project_itself_are_welcome(tmp_path, best_kind):
+    plugin = "def pytest_runtest_setup(item):\n    item.config.seen = True\n"
+    files = {**FILES, "conftest.py": "pytest_plugins = ['shapes.plugin']\n", "shapes/plugin.py": plugin}
+    task = dataclasses.replace(TASK, files=files)
+    own = asyncio.run(prepare_base(task, tmp_path / "own"))
+    assert graded(own, {"shapes/area.py": FIXED}, best_kind, task).resolved
+    evil = plugin + "def pytest_pyfunc_call(pyfuncitem):\n    return True\n"
+    verdict = graded(own, {"shapes/plugin.py": evil}, best_kind, task)
+    assert (verdict.reward, verdict.flags) == (0.0, ["interfered with pytest while it ran"])
 
 
 def test_faults_of_the_harness_are_errors_and_no_scores(base, tmp_path):

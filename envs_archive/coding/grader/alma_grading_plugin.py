@@ -33,7 +33,7 @@ GUARDED += tuple(
     f"_pytest.{name}" for name in ("outcomes", "python_api", "raises", "fixtures", "monkeypatch")
 )
 LEAST_LIMIT = 2.0
-WATCHDOG_GRACE = 3.0
+WATCHDOG_GRACE = 1.0
 
 
 class TestTooSlow(BaseException):
@@ -100,8 +100,9 @@ def _recorder(orders, send, plugins):
     limit = orders["limit"]
     deadline = clock() + orders["budget"]
     stderr = sys.__stderr__
+    changed = {os.path.abspath(name) for name in orders["changed"]}
     tests = {}
-    allowed = set()
+    allowed = _hooks(plugins)
     run = 0
     hurt = False
 
@@ -154,11 +155,9 @@ def _recorder(orders, send, plugins):
             for item in items:
                 function = getattr(item, "function", None)
                 tests[item.nodeid] = (function, getattr(function, "__code__", None))
-            for plugin in plugins.get_plugins():
-                if plugin in known or _is_conftest(plugin) or type(plugin).__module__.startswith("_pytest."):
-                    allowed.add(id(plugin))
-                else:
-                    check(False)
+            for number, hook in _hooks(plugins).items():
+                check(number in allowed or _file_of(hook) not in changed | {None})
+                allowed[number] = hook
             check(intact())
 
         @pytest.hookimpl(tryfirst=True)
@@ -185,7 +184,7 @@ def _recorder(orders, send, plugins):
             same = function is None or function.__code__ is code
             if same and function is not None and call.when == "call":
                 same = item.function is function
-            check(same and intact() and all(id(plugin) in allowed for plugin in plugins.get_plugins()))
+            check(same and intact() and _hooks(plugins).keys() <= allowed.keys())
             send(f"{call.when} {index[item.nodeid]} {outcome}")
             if call.when == "teardown":
                 disarm()
@@ -205,14 +204,20 @@ def _recorder(orders, send, plugins):
                 send(f"finish {int(exitstatus)} {run}")
                 exit_now(int(exitstatus))  # what the code under test wants to do at exit is of no interest
 
-    known = plugins.get_plugins()
-    recorder = Recorder()
-    known.add(recorder)
-    return recorder
+    return Recorder()
 
 
-def _is_conftest(plugin):
-    return isinstance(plugin, types.ModuleType) and (plugin.__file__ or "").endswith("/conftest.py")
+def _hooks(plugins):
+    """Every registered hook implementation, by identity. (The objects are kept, so that no identity is used twice.)"""
+    callers = vars(plugins.hook).values()
+    return {id(hook): hook for caller in callers for hook in caller.get_hookimpls()}
+
+
+def _file_of(hook):
+    """The file in which a hook is written; None when there is none."""
+    code = getattr(hook.function, "__code__", None)
+    name = os.path.abspath(code.co_filename) if code else ""
+    return name if os.path.isfile(name) else None
 
 
 @pytest.hookimpl(tryfirst=True)
