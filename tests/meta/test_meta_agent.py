@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from core.design_file import content_sha
+from core.gateway.offline.design.compose import compose
+from core.gateway.offline.design.space import Params
 from core.memo_manager import Memo_Manager
 from core.meta_agent import MetaAgent, ProposalEnded, StepEnded, StepStarted
+from evals.utils import gateway_client
 
 from .conftest import ReplayEvaluator, open_archive
 
@@ -105,7 +109,7 @@ def test_a_run_killed_at_any_checkpoint_ends_with_the_same_archive(new_archive, 
         photograph()
         if archive.step == 2 and mode == "eval" and not held:
             held.append(sha)
-            while len(archive.pending()) > 1:
+            while len(archive.pending()) > 1:  # noqa: ASYNC110 (there is no event for "the others have finished")
                 await asyncio.sleep(0.005)
 
     held: list[str] = []
@@ -202,6 +206,122 @@ def test_a_run_can_start_from_another_runs_archive(finished, reference, tmp_path
     assert not {sha for sha, _ in evaluator.calls} & set(old)
     assert history.read_text() == reference
     assert all((archive.run_dir / r.examples).exists() for r in archive.records if r.examples)
+
+
+def test_a_start_from_an_interrupted_run_leaves_its_unfinished_visits_behind(new_archive):
+    async def outage(number: int, sha: str, mode: str) -> None:
+        if number == 8:
+            raise ConnectionError("model is down")
+
+    with pytest.raises(ConnectionError):
+        evolve(new_archive("outage"), ReplayEvaluator(outage), concurrent=1)
+    interrupted = new_archive("outage")
+    assert (
+        sum(r.visits for r in interrupted.records) > sum(p.end is not None for p in interrupted.proposals) - 3
+    )
+    archive = Memo_Manager(interrupted.run_dir.parent / "next", interrupted.designs_dir)
+    archive.adopt(interrupted.run_dir)
+    finished = [p.parent for p in archive.proposals if p.kind == "rewrite"]
+    assert [r.visits for r in archive.records] == [finished.count(r.sha) for r in archive.records]
+    evolve(archive)
+    assert archive.step == interrupted.step + STEPS
+
+
+def test_a_run_under_way_cannot_start_from_another(finished, new_archive):
+    with pytest.raises(ValueError, match="a run that has begun"):
+        finished.adopt(finished.run_dir)
+    with pytest.raises(ValueError, match="no archive at "):
+        new_archive("x").adopt(finished.run_dir / "nothing.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', '{"schema": 2}'])
+def test_a_broken_checkpoint_is_named(new_archive, text):
+    folder = new_archive("broken").run_dir
+    folder.mkdir(parents=True)
+    (folder / "archive.json").write_text(text)
+    with pytest.raises(ValueError, match=r"broken/archive\.json: not a readable archive: "):
+        new_archive("broken")
+
+
+def test_a_missing_design_file_is_named(new_archive):
+    archive = new_archive("gone")
+    evolve(archive)
+    lost = archive.path(archive.records[2])
+    lost.unlink()
+    with pytest.raises(ValueError, match=f"design file missing: coding/{lost.name}"):
+        new_archive("gone")
+
+
+def test_a_model_that_refuses_costs_one_proposal_and_says_so(new_archive, monkeypatch):
+    usual = gateway_client.request
+
+    async def refuse(path, body, purpose):
+        if purpose == "generate" and "# Design claude_md" in body["messages"][1]["content"]:
+            raise gateway_client.Refused("not this one")
+        return await usual(path, body, purpose)
+
+    monkeypatch.setattr(gateway_client, "request", refuse)
+    archive = new_archive("refused")
+    evolve(archive)
+    refused = [p for p in archive.proposals if p.parent == "claude_md" and p.kind == "rewrite"]
+    assert refused and archive.find("claude_md").visits == len(refused)
+    for proposal in refused:
+        assert (proposal.end, proposal.child) == ("design_error", None)
+        assert proposal.reason == "the meta model gave no design: not this one"
+    assert new_archive("refused").pending() == []
+
+
+def test_a_reply_without_code_is_sent_back_and_an_unusable_analysis_is_asked_for_again(
+    new_archive, monkeypatch
+):
+    usual, asked = gateway_client.request, []
+
+    async def clumsy(path, body, purpose):
+        answer = await usual(path, body, purpose)
+        asked.append((purpose, body["messages"][1]["content"]))
+        if purpose in ("analyze", "generate") and len(body["messages"]) == 2:
+            answer["choices"][0]["message"]["content"] = f"I would rather talk. {len(asked)}"
+        return answer
+
+    monkeypatch.setattr(gateway_client, "request", clumsy)
+    archive = new_archive("clumsy")
+    evolve(archive)
+    evolved = [r for r in archive.records if r.sha == r.content]
+    assert evolved
+    for record in evolved:
+        assert record.attempts[0].error.startswith("The reply holds no Python code")
+        assert record.status == "ok" and len(record.attempts) == 2
+    repairs = [text for purpose, text in asked if purpose == "repair"]
+    assert all("I would rather talk." in text for text in repairs)
+
+
+def test_the_same_source_from_two_parents_is_one_design(new_archive, monkeypatch):
+    """A model with a single idea: it is evaluated once, entered once, and the other proposal says why it is not."""
+    usual = gateway_client.request
+    idea = compose(Params(layers=("fixes", "cases"), k=16))
+
+    async def stubborn(path, body, purpose):
+        answer = await usual(path, body, purpose)
+        if purpose in ("generate", "repair") and "# Design " in body["messages"][1]["content"]:
+            answer["choices"][0]["message"]["content"] = f"```python\n{idea}```"
+        return answer
+
+    monkeypatch.setattr(gateway_client, "request", stubborn)
+    checkpoints = []
+    for name, concurrent in (("one", 1), ("two", 2)):
+        archive, evaluator = new_archive(name), ReplayEvaluator()
+        checkpoints.append(evolve(archive, evaluator, concurrent))
+        first = [p for p in archive.proposals if p.step == 1]
+        assert [p.end for p in first] == ["ok", "duplicate"]
+        assert first[1].reason == f"the same source as {content_sha(idea)}"
+        assert [r.content for r in archive.records].count(content_sha(idea)) == 1
+        assert [sha for sha, mode in evaluator.calls if mode == "eval"].count(content_sha(idea)) == 1
+        assert all(
+            p.end == "duplicate" and "exactly the source" in p.reason
+            for p in archive.proposals
+            if p.step == 2
+        )
+    assert checkpoints[0] == checkpoints[1]
 
 
 def test_events_tell_the_run_in_order(new_archive):
