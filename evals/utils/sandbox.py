@@ -272,7 +272,7 @@ def bwrap_argv(kind: SandboxKind, view: View, argv: Sequence[str], *, nests: boo
     line += _system_binds(view.network)
     line += _interpreter_binds(kind.executable)
     line += _proc(kind.fresh_proc, nests)
-    for name in ("sandbox_init.py", "sandbox_supervisor.py"):
+    for name in ("sandbox_init.py", "sandbox_pytest.py", "sandbox_supervisor.py"):
         line += ["--ro-bind", str(HERE / name), f"{INSIDE}/{name}"]
     binds = [("--ro-bind", *bind) for bind in view.readonly] + [("--bind", *bind) for bind in view.writable]
     for option, host, inside in sorted(binds, key=lambda bind: len(Path(bind[2]).parts)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import re
 import shutil
 import sys
@@ -11,7 +10,8 @@ import textwrap
 
 import pytest
 
-from evals.utils.sandbox import HERE, CommandResult
+from evals.utils import sandbox_pytest as fast_path
+from evals.utils.sandbox import CommandResult
 from evals.utils.session import Session
 
 SUITE = {
@@ -156,13 +156,6 @@ def test_unusual_ends_are_the_same(bwrap, workspace):
     asyncio.run(body())
 
 
-@pytest.fixture
-def supervisor(monkeypatch):
-    """The program that runs inside, imported: for its decisions alone."""
-    monkeypatch.syspath_prepend(str(HERE))
-    return importlib.import_module("sandbox_supervisor")
-
-
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -191,15 +184,15 @@ def supervisor(monkeypatch):
         ("", []),
     ],
 )
-def test_which_commands_need_a_shell(supervisor, command, words):
-    assert supervisor.plain_words(command, "/workspace") == words
+def test_which_commands_need_a_shell(command, words):
+    assert fast_path.plain_words(command, "/workspace") == words
 
 
 @pytest.mark.parametrize(
     "command", ["X=1 python -m pytest", "python -B -m pytest", "python -m unittest", "ls", "", []]
 )
-def test_which_commands_are_no_plain_pytest(supervisor, command):
-    assert supervisor.pytest_words(command, "/workspace") is None
+def test_which_commands_are_no_plain_pytest(command):
+    assert fast_path.pytest_words(command, "/workspace") is None
 
 
 @pytest.mark.parametrize(
@@ -216,15 +209,15 @@ def test_which_commands_are_no_plain_pytest(supervisor, command):
         ("pdb_tools.py", False),
     ],
 )
-def test_what_shadows_a_loaded_module(supervisor, suite, path, expected):
+def test_what_shadows_a_loaded_module(suite, path, expected):
     (suite / path).parent.mkdir(exist_ok=True, parents=True)
     (suite / path).write_text("")
-    assert supervisor.shadows(str(suite), {"pdb"}) is expected
+    assert fast_path.shadows(str(suite), {"pdb"}) is expected
 
 
-def test_a_workspace_too_large_to_look_through_counts_as_shadowing(supervisor, suite, monkeypatch):
-    monkeypatch.setattr(supervisor, "SCAN_ENTRIES", 3)
-    assert supervisor.shadows(str(suite), set())
+def test_a_workspace_too_large_to_look_through_counts_as_shadowing(suite, monkeypatch):
+    monkeypatch.setattr(fast_path, "SCAN_ENTRIES", 3)
+    assert fast_path.shadows(str(suite), set())
 
 
 def test_a_workspace_that_shadows_a_loaded_module_is_run_for_real(kind, suite):
