@@ -26,12 +26,12 @@ from envs_archive.coding.dataset import (
     apply_patch,
     base_commit,
     build_task,
-    check_clean,
     dump_row,
     load_bugs,
     measure,
     read_tree,
     run_suite,
+    shadowing,
     write_tree,
 )
 
@@ -108,13 +108,17 @@ def build(data: Path) -> tuple[dict[str, str], dict[str, Tree]]:
     def load(project: str) -> tuple[list[Bug], Tree, Outcomes]:
         bugs = load_bugs(project, folders[project] / "bugs.yaml")
         clean = read_tree(folders[project] / "repo")
+        problems = _check_bugs(project, bugs)
+        problems += [f"{project}: {name} shadows a module of that name" for name in shadowing(clean)]
+        if problems:
+            raise DatasetError(problems)
         try:
             (fixed,) = measure(clean, [None])
         except DatasetError as error:
             raise DatasetError([f"{project}: {problem}" for problem in error.problems]) from error
-        problems = _check_bugs(project, bugs) + check_clean(project, clean, fixed)
-        if problems:
-            raise DatasetError(problems)
+        wrong = [node for node, outcome in fixed.items() if outcome != "passed"]
+        if wrong:
+            raise DatasetError([f"{project}: {node} does not pass on the correct library" for node in wrong])
         return bugs, clean, fixed
 
     loaded = dict(zip(folders, _each(load, folders), strict=True))

@@ -242,7 +242,8 @@ def base_commit(tree: Tree) -> str:
 
 
 # Forks once per order, so that pytest is imported once and no run sees another's module state. The alarm ends
-# a run that hangs. stdout belongs to the code under test; the outcomes travel in a file of their own.
+# a run that hangs. stdout belongs to the code under test; the outcomes travel in a file of their own. Only outcomes
+# are wanted, so asserts are not rewritten.
 _RUNNER = """
 import json, os, random, signal, sys
 import pytest
@@ -267,7 +268,8 @@ for seed in seeds:
     if not child:
         signal.alarm(timeout)
         recorder = Recorder(seed)
-        code = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir=.", "--tb=no"], plugins=[recorder])
+        options = ["-q", "-p", "no:cacheprovider", "--rootdir=.", "--tb=no", "--assert=plain"]
+        code = pytest.main(options, plugins=[recorder])
         with open(target, "w") as handle:
             json.dump({"code": int(code), "outcomes": recorder.outcomes}, handle)
         os._exit(0)
@@ -325,20 +327,12 @@ def measure(tree: Tree, orders: list[int | None]) -> list[Outcomes]:
         return run_suite(folder, orders)
 
 
-def check_clean(project: str, clean: Tree, outcomes: Outcomes) -> list[str]:
-    """What is wrong with a correct library: tests that do not pass, names that hide other modules."""
-    problems = [
-        f"{project}: {node} does not pass on the correct library"
-        for node in outcomes
-        if outcomes[node] != "passed"
-    ]
-    taken = sys.stdlib_module_names | _IMPORTED_BY_PYTEST
-    importable = {path.split("/")[0] for path in clean if path.endswith(".py")} | {
-        path.split("/")[1] for path in clean if path.startswith("tests/")
-    }
-    names = {name.removesuffix(".py") for name in importable}
-    problems += [f"{project}: {name} shadows a module of the same name" for name in sorted(names & taken)]
-    return problems
+def shadowing(clean: Tree) -> list[str]:
+    """Names of modules in a tree that hide one of the standard library or one that pytest needs, sorted."""
+    top = {path.split("/")[0] for path in clean if path.endswith(".py")}
+    beside_tests = {path.split("/")[1] for path in clean if path.startswith("tests/")}
+    names = {name.removesuffix(".py") for name in top | beside_tests}
+    return sorted(names & (sys.stdlib_module_names | _IMPORTED_BY_PYTEST))
 
 
 def check_bug(bug: Bug, visible: Tree, row: dict[str, Any]) -> list[str]:

@@ -25,6 +25,10 @@ def test_last_days_of_december():
     assert iso_week("2025-12-31") == (2026, 1)
 
 
+def test_week_label():
+    assert week_label("2024-02-14") == "2024-W07"
+
+
 def test_week_label_at_new_year():
     assert week_label("2019-12-31") == "2020-W01"
     assert week_label("2023-01-01") == "2022-W52"

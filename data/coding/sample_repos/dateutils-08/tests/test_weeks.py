@@ -20,6 +20,10 @@ def test_first_days_of_january():
     assert iso_week("2022-01-01") == (2021, 52)
 
 
+def test_week_label():
+    assert week_label("2024-02-14") == "2024-W07"
+
+
 @pytest.mark.parametrize(
     ("label", "monday"), [("2024-W01", "2024-01-01"), ("2025-W01", "2024-12-30"), ("2020-W53", "2020-12-28")]
 )
