@@ -23,6 +23,7 @@ from evals.utils.sandbox import Limits, SandboxKind, View, sandboxed_argv
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TRIES = 3
 KEPT_OUTPUT = 64 << 10
+STOP_S = 5.0
 EVALUATION_LIMITS = Limits(cpu_s=0, memory_mb=8192, processes=1024, file_mb=1024)
 """Of the design's process with all agent sessions in it: far above what honest designs use."""
 OVER_LIMITS = 125
@@ -277,9 +278,19 @@ async def _run_subprocess(
         return await process.wait(), output
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _stop(process)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """End an evaluation and all it started: the sandbox's guard does that when it is asked politely."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:
