@@ -78,7 +78,7 @@ def source_changes(task: Task, base: Path, changes: Mapping[str, bytes | None]) 
     for name, content in changes.items():
         if name in trusted or not _is_plain(name) or _through_link(base, name):
             continue
-        if name in source or _is_source(name, base):
+        if _is_source(name, base, surely=name in source):
             taken[name] = content
     return taken
 
@@ -93,13 +93,18 @@ def _through_link(base: Path, name: str) -> bool:
     return any(folder.is_symlink() for folder in (path, *path.parents) if folder.is_relative_to(base))
 
 
-def _is_source(name: str, base: Path) -> bool:
+def _is_source(name: str, base: Path, surely: bool) -> bool:
+    """`surely` overrules what the name says about being a test."""
     *folders, file = PurePosixPath(name).parts
-    if any(folder.lower() in TEST_FOLDERS or folder in IGNORED_FOLDERS for folder in folders):
+    if not surely and (
+        _TEST_NAME.fullmatch(file) or any(folder.lower() in TEST_FOLDERS for folder in folders)
+    ):
+        return False
+    if any(folder in IGNORED_FOLDERS for folder in folders):
         return False
     if any(part.lower().endswith(IGNORED_ENDINGS) for part in (*folders, file)):
         return False
-    if file.lower() in CONFIGURATION or _TEST_NAME.fullmatch(file):
+    if file.lower() in CONFIGURATION:
         return False
     if name == "__init__.py" and not (base / name).exists():
         return False  # would make the root a package, and move every test module into it

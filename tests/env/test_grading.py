@@ -5,8 +5,9 @@ import dataclasses
 import json
 
 import pytest
-from env_project import BUGGY, FILES, FIXED, NOP_REWARD, TASK, TESTS
+from env_project import BUGGY, FAIL_TO_PASS, FILES, FIXED, NOP_REWARD, TASK, TESTS
 
+from envs_archive.coding import grading
 from envs_archive.coding.grading import changes_from_patch, grade
 from envs_archive.coding.workspace import PatchError, changed_files, make_workspace, prepare_base
 from evals.utils.sandbox import Limits, SandboxKind
@@ -349,6 +350,21 @@ def test_faults_of_the_harness_are_errors_and_no_scores(base, tmp_path):
     assert "does not apply" in error(
         task=dataclasses.replace(TASK, test_patch=TASK.test_patch.replace("12", "13"))
     )
+
+
+def test_a_grader_that_does_not_load_is_an_error(base, best_kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "GRADER", tmp_path)
+    error = asyncio.run(grade(TASK, base, {}, best_kind, LIMITS)).error
+    assert error.startswith("the tests could not be started: exit code ")
+
+
+def test_a_source_folder_may_be_called_test(tmp_path, best_kind):
+    files = {name.replace("shapes/", "test/"): text.replace("shapes", "test") for name, text in FILES.items()}
+    patch = TASK.patch.replace("shapes/", "test/")
+    task = dataclasses.replace(TASK, files=files, patch=patch, test_patch="", fail_to_pass=FAIL_TO_PASS[:1])
+    own = asyncio.run(prepare_base(task, tmp_path / "own"))
+    assert graded(own, {"test/area.py": FIXED}, best_kind, task).resolved
+    assert graded(own, {"test/outline.py": "", "test/conftest.py": HOOK}, best_kind, task).reward == 3 / 4
 
 
 def test_a_patch_that_does_not_apply(base):
