@@ -177,7 +177,7 @@ class Evaluator:
         return self._tasks[task].public(self._bases[task])
 
     def _folder(self, label: str, mode: str, spec: EvalSpec) -> Path:
-        """The folder of this very evaluation: an earlier, perhaps unfinished one of the same spec, or the next number."""
+        """The folder of this very evaluation: an earlier, perhaps unfinished one of its spec, or the next number."""
         number = 1
         while True:
             folder = self._run_dir / "evaluations" / f"{label}_{mode}_{number}"

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from envs_archive.coding.grading import grade
-
 from envs_archive.coding.tasks import Task
 from evals.contract import Verdict
 from evals.utils.sandbox import Limits, SandboxKind

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envs_archive.coding.grading import grading_limits
-from envs_archive.coding_envs import load_config
-
 from core.eval_in_container import EvaluationSettings, Evaluator
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
 from core.options import Options, UsageError
 from core.progress import Progress
+from envs_archive.coding.grading import grading_limits
 from envs_archive.coding.tasks import Split, Task, load_tasks, split_tasks
 from envs_archive.coding.workspace import prepare_base
+from envs_archive.coding_envs import load_config
 from evals.contract import write_json_atomic
 from evals.utils.sandbox import SandboxKind
 

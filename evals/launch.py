@@ -39,7 +39,7 @@ ALIASES = {
 
 
 class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Makes the short names that designs import stand for the real modules, each loaded once and only when asked for."""
+    """Makes the short names that designs import stand for the real modules, each loaded once, when asked for."""
 
     def find_spec(self, fullname: str, path=None, target=None) -> importlib.machinery.ModuleSpec | None:
         head, _, rest = fullname.partition(".")

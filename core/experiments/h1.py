@@ -16,6 +16,11 @@ from core.eval_in_container import Evaluator
 from evals.contract import Episode, EvalResult
 
 
+PAIR_COLUMNS = (
+    "arm,project,task,repeat,reward,resolved,control_reward,control_resolved,memory_tokens,steps,control_steps"
+).split(",")
+
+
 @dataclass(frozen=True)
 class Arm:
     """One arm of the experiment: a label and the episodes of all its tasks, or why there are none."""
@@ -92,14 +97,20 @@ def write_pairs(path: Path, control: Arm, arms: Sequence[Arm], projects: dict[st
     base = {(e.task, e.repeat): e for e in control.episodes}
     with open(path, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
-        writer.writerow(
-            ["arm", "project", "task", "repeat", "reward", "resolved", "control_reward", "control_resolved"]
-            + ["memory_tokens", "steps", "control_steps"]
-        )
+        writer.writerow(PAIR_COLUMNS)
         for arm in arms:
             for e in sorted(arm.episodes, key=lambda e: (e.task, e.repeat)):
                 c = base[(e.task, e.repeat)]
+                outcome = [e.reward, int(e.resolved), c.reward, int(c.resolved)]
                 writer.writerow(
-                    [arm.label, projects[e.task], e.task, e.repeat, e.reward, int(e.resolved)]
-                    + [c.reward, int(c.resolved), e.memory_tokens, e.steps, c.steps]
+                    [
+                        arm.label,
+                        projects[e.task],
+                        e.task,
+                        e.repeat,
+                        *outcome,
+                        e.memory_tokens,
+                        e.steps,
+                        c.steps,
+                    ]
                 )

@@ -146,10 +146,8 @@ def design_traceback(error: BaseException) -> str:
     own = next(
         (i for i, frame in enumerate(frames) if "memo_structure" in frame.filename.rsplit("/", 1)[-1]), 0
     )
-    return "".join(
-        ["Traceback (most recent call last):\n", *traceback.format_list(frames[own:])]
-        + traceback.format_exception_only(type(error), error)
-    ).strip()
+    shown = ["Traceback (most recent call last):\n", *traceback.format_list(frames[own:])]
+    return "".join([*shown, *traceback.format_exception_only(error)]).strip()
 
 
 def to_plain(value: Any) -> Any:

@@ -45,7 +45,9 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
             reply = {"id": "x", "object": "chat.completion", "created": 0, "model": "delay", "usage": usage}
             body = json.dumps(reply | {"choices": [choice]}).encode()
-            header = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            header = (
+                f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            )
             writer.write(header.encode() + body)
             await writer.drain()
 
@@ -74,9 +76,20 @@ def delayed_model() -> Iterator[str]:
 
 async def measure(concurrency: int) -> float:
     """Seconds of one evaluation of 108 episodes, the start of its process included."""
-    arguments = ["--experiment", "h1", "--memo_SHA", "no_mem", "--execution_model", "delay", "--meta_model", "delay"]
+    arguments = [
+        "--experiment",
+        "h1",
+        "--memo_SHA",
+        "no_mem",
+        "--execution_model",
+        "delay",
+        "--meta_model",
+        "delay",
+    ]
     options = options_from(
-        parser().parse_args([*arguments, "--batch_max_retrieve_concurrent", str(concurrency), "--repeats", str(REPEATS)])
+        parser().parse_args(
+            [*arguments, "--batch_max_retrieve_concurrent", str(concurrency), "--repeats", str(REPEATS)]
+        )
     )
     tasks = dict(list(tasks_of(options).items())[:TASKS])
     with tempfile.TemporaryDirectory() as folder, Progress() as progress:

@@ -28,7 +28,9 @@ def run(tmp_path, *arguments, **env):
 
 def broken_design(tmp_path):
     path = tmp_path / "my_design.py"
-    path.write_text("from agents.memo_structure import MemoStructure\n\nclass Mine(MemoStructure:\n    pass\n")
+    path.write_text(
+        "from agents.memo_structure import MemoStructure\n\nclass Mine(MemoStructure:\n    pass\n"
+    )
     return path
 
 

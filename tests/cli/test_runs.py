@@ -50,7 +50,11 @@ def trajectories(tmp_path, name):
     for path in sorted((tmp_path / "logs" / name / "evaluations").glob("*/episodes.jsonl")):
         for line in path.read_text().splitlines():
             e = json.loads(line)
-            found[path.parent.name, e["task"], e["repeat"]] = (e["trajectory"], e["memory_retrieved"], e["reward"])
+            found[path.parent.name, e["task"], e["repeat"]] = (
+                e["trajectory"],
+                e["memory_retrieved"],
+                e["reward"],
+            )
     return found
 
 
@@ -63,7 +67,12 @@ def evaluated(tmp_path_factory):
 
 def test_an_evaluation_prints_its_table_and_leaves_a_complete_folder(evaluated):
     tmp_path, (out, err) = evaluated
-    assert "no_mem" in out and "claude_md" in out and "delta vs no_mem" in out.replace("\n", " ") or "delta" in out
+    assert (
+        "no_mem" in out
+        and "claude_md" in out
+        and "delta vs no_mem" in out.replace("\n", " ")
+        or "delta" in out
+    )
     assert "offline" in err and "no language model" in out
     folder = tmp_path / "logs" / "first"
     summary = json.loads((folder / "summary.json").read_text())
@@ -82,7 +91,11 @@ def test_nothing_an_evaluation_can_read_holds_the_answers(evaluated):
     visible = "".join(p.read_text() for p in folder.glob("evaluations/*/spec.json"))
     visible += "".join(p.read_text(errors="replace") for p in folder.glob("bases/**/*") if p.is_file())
     for row in rows:
-        added = [line[1:].strip() for line in row["patch"].splitlines() if line.startswith("+") and line[1:2] != "+"]
+        added = [
+            line[1:].strip()
+            for line in row["patch"].splitlines()
+            if line.startswith("+") and line[1:2] != "+"
+        ]
         assert not any(len(line) > 20 and line in visible for line in added)
         assert "FAIL_TO_PASS" not in visible and "test_patch" not in visible
         hidden = [t for t in row["FAIL_TO_PASS"] if t.split("::")[-1] + "(" in row["test_patch"]]
@@ -164,7 +177,9 @@ def test_a_design_that_raises_is_reported_and_the_others_finish(tmp_path):
         "    async def general_retrieve(self, recorder):\n        return recorder.nothing_here\n"
     )
     tasks = ["--tasks", str(ROOT / "data/coding/samples.jsonl"), "--train_size", "0", "--repeats", "1"]
-    process = start(tmp_path, "--status", "test", "--memo_SHA", f"no_mem,{design}", *tasks, "--result_dir", "bad")
+    process = start(
+        tmp_path, "--status", "test", "--memo_SHA", f"no_mem,{design}", *tasks, "--result_dir", "bad"
+    )
     out, _ = finish(process, code=1)
     assert "nothing_here" in out
     designs = outcome(tmp_path, "bad")["designs"]

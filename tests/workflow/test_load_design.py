@@ -25,7 +25,11 @@ def load(tmp_path, source):
     path = tmp_path / "memo_structure_x.py"
     path.write_text(source)
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(path)], cwd=ROOT / "evals", capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", LOAD, str(path)],
+        cwd=ROOT / "evals",
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -89,7 +93,10 @@ class Design(Helper):
     ("source", "said"),
     [
         ("x = 1\n", "one concrete subclass of MemoStructure; found none"),
-        ("from agents.memo_structure import MemoStructure\nclass A(MemoStructure):\n    pass\n", "only abstract"),
+        (
+            "from agents.memo_structure import MemoStructure\nclass A(MemoStructure):\n    pass\n",
+            "only abstract",
+        ),
         ("import nothing_of_this_name\n", "nothing_of_this_name"),
         ("raise SystemExit('bye')\n", "bye"),
         ("def f(:\n", "SyntaxError"),

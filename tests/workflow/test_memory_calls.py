@@ -49,7 +49,12 @@ def test_numpy_and_dataclass_values_reach_the_prompt_as_plain_text():
         text: str
         score: float
 
-    value = {"notes": [Note("check bounds", np.float64(0.5))], "ids": np.arange(3), "tags": {"b", "a"}, "empty": []}
+    value = {
+        "notes": [Note("check bounds", np.float64(0.5))],
+        "ids": np.arange(3),
+        "tags": {"b", "a"},
+        "empty": [],
+    }
     recalled = asyncio.run(calls(Design(value)).retrieve(recorder()))
     assert recalled.value["notes"] == [{"text": "check bounds", "score": 0.5}]
     assert recalled.value["ids"] == [0, 1, 2]
