@@ -1,0 +1,192 @@
+"""What to read before editing: the files of the traceback, of the test's names, and their helpers."""
+
+from __future__ import annotations
+
+from .conversation import State
+from .localize import called_names, locate, test_source
+from .source import is_test_path, parse_source, resolve_import, words
+from .testlog import TestRun
+
+MAX_FILES = 4
+SED_CHARACTERS = 7_500
+
+
+def budget(limit: int) -> int:
+    """Steps to spend on looking around, the first test run included."""
+    return max(2, min(8, limit // 4 + 1))
+
+
+def next_look(state: State, run: TestRun) -> dict | None:
+    """The next read or search, or None when enough is known or the budget is used."""
+    looks = sum(1 for s in state.steps if s.action.get("action") != "edit_file")
+    if any(s.action.get("action") == "edit_file" for s in state.steps):
+        return None
+    if not run.failures or looks >= budget(state.step_limit) or state.remaining < 5:
+        return None
+    for path, file in state.files.items():
+        if not file.complete and path not in state.unreadable:
+            return _read_on(path, file.original, file.total)
+    path = _wanted(state, run)
+    if path == "?":
+        names = sorted(_test_names(state, run))[:30]
+        pattern = rf"^\s*(?:def|class)\s+(?:{'|'.join(names)})\b"
+        return {
+            "thought": "Where is it defined?",
+            "action": "search",
+            "pattern": pattern,
+            "path": ".",
+            "glob": "*.py",
+        }
+    return {"thought": "Read the likely source.", "action": "read_file", "path": path} if path else None
+
+
+def _read_on(path: str, known: str, total: int) -> dict:
+    lines = known.count("\n")
+    width = max(len(known) / max(lines, 1), 1.0)
+    count = max(20, min(int(SED_CHARACTERS / width), int((total - len(known)) / width * 1.5) + 40))
+    command = f"sed -n '{lines + 1},{lines + count}p' {path}"
+    return {"thought": "Read the rest of it.", "action": "run_command", "command": command, "timeout": 20}
+
+
+def _sources(state: State) -> list[str]:
+    skipped = {"setup.py", "conf.py", "conftest.py"}
+    return [
+        f
+        for f in state.task.files
+        if f.endswith(".py") and not is_test_path(f) and f.rpartition("/")[2] not in skipped
+    ]
+
+
+def _test_names(state: State, run: TestRun) -> frozenset[str]:
+    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    names: set[str] = set()
+    for failure in run.failures[:6]:
+        names |= called_names(test_source(failure, tests)[0])
+    return frozenset(n for n in names if len(n) > 2 and not n.startswith("test_") and n not in _NOISE)
+
+
+_NOISE = frozenset(
+    [
+        "assert",
+        "with",
+        "def",
+        "for",
+        "not",
+        "and",
+        "import",
+        "from",
+        "None",
+        "True",
+        "False",
+        "pytest",
+        "raises",
+        "len",
+        "list",
+        "dict",
+        "set",
+        "str",
+        "int",
+        "sorted",
+        "range",
+        "isinstance",
+        "mark",
+        "parametrize",
+        "approx",
+        "in",
+        "is",
+        "as",
+        "tuple",
+        "print",
+        "type",
+        "match",
+        "return",
+        "class",
+        "value",
+        "result",
+    ]
+)
+
+
+def _readable(state: State, path: str) -> bool:
+    return bool(path) and path not in state.files and path not in state.unreadable
+
+
+def _wanted(state: State, run: TestRun) -> str:
+    """The path to read next, "?" to search for definitions first, "" for enough."""
+    sources = _sources(state)
+    read = [p for p in state.files if not is_test_path(p)]
+    if len(read) >= MAX_FILES:
+        return ""
+    for failure in run.failures[:4]:
+        for frame in reversed(failure.frames):
+            match = next((s for s in sources if frame.path == s or frame.path.endswith("/" + s)), "")
+            if _readable(state, match):
+                return match
+    if not read:
+        return _first_source(state, run, sources)
+    if any(failure.frames and not is_test_path(failure.frames[-1].path) for failure in run.failures[:4]):
+        return _helper_module(state, run)
+    defined = {f.name for p in read for f in parse_source(p, state.files[p].original).functions}
+    defined |= {f.owner for p in read for f in parse_source(p, state.files[p].original).functions}
+    if not _test_names(state, run) & (defined - {""}):
+        return _defining(state, sources) or ("" if state.found else "?")
+    return _helper_module(state, run)
+
+
+def _defining(state: State, sources: list[str]) -> str:
+    counts: dict[str, int] = {}
+    for rows in state.found.values():
+        for path, _, _ in rows:
+            if path in sources and _readable(state, path):
+                counts[path] = counts.get(path, 0) + 1
+    return max(counts, key=lambda p: counts[p]) if counts else ""
+
+
+def _first_source(state: State, run: TestRun, sources: list[str]) -> str:
+    if state.found:
+        found = _defining(state, sources)
+        if found:
+            return found
+    test = run.failures[0].path.rpartition("/")[2].removesuffix(".py")
+    stem = test.removeprefix("test_").removesuffix("_test").removesuffix("_tests")
+    same = [s for s in sources if s.rpartition("/")[2] == f"{stem}.py" and _readable(state, s)]
+    if len(same) == 1:
+        return same[0]
+    if not state.found and _test_names(state, run):
+        return "?"
+    if not any(is_test_path(p) for p in state.files) and _readable(state, run.failures[0].path):
+        return run.failures[0].path  # nothing of the test was shown: its imports will tell
+    imported = _imports_of_tests(state)
+    if imported:
+        return imported
+    hints = words(state.task.issue) | words(run.failures[0].test)
+    left = [s for s in sources if _readable(state, s)]
+    left.sort(key=lambda s: (-len(words(s.replace("/", " ")) & hints), s.endswith("__init__.py"), s))
+    return left[0] if left else ""
+
+
+def _imports_of_tests(state: State) -> str:
+    for path, file in state.files.items():
+        if is_test_path(path):
+            for target in parse_source(path, file.original).imports.values():
+                found = resolve_import(path, target, state.task.files)
+                if _readable(state, found) and not is_test_path(found):
+                    return found
+    return ""
+
+
+def _helper_module(state: State, run: TestRun) -> str:
+    """A module that the suspicious functions import from: the fault or the needed helper may be there."""
+    parsed = tuple(parse_source(p, f.original) for p, f in state.files.items() if not is_test_path(p))
+    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    weights = locate(run, state.task.issue, parsed, tests)
+    best, best_weight = "", 0.3
+    for source in parsed:
+        for local, target in source.imports.items():
+            path = resolve_import(source.path, target, state.task.files)
+            if not _readable(state, path) or is_test_path(path):
+                continue
+            users = [weights.get(f, 0.0) for f in source.functions if local in f.calls]
+            if max(users, default=0.0) > best_weight:
+                best, best_weight = path, max(users)
+    return best

@@ -1,0 +1,278 @@
+"""The next action: look at the failures, read the likely files, try edits in order, submit.
+
+One edit and one test run per candidate; an edit undoes the one before it in the same action where both
+are in one file. The workspace is left clean or with an edit that only helped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from . import explore, localize, memory_similarity, note_edits, ranking
+from .candidates import Candidate, pool, trimmed
+from .conversation import State, read_state
+from .source import SourceFile, is_test_path, parse_source
+from .testlog import TestRun
+
+TEST_TIMEOUT_S = 20
+OTHER_FILE = 0.67  # a candidate in another file costs three steps instead of two
+SAME_EFFECT, BROKE_MORE, MOVED = 0.7, 0.85, 1.2  # what a failed try says about its line
+MAX_EDIT_ERRORS = 4
+
+
+def act(messages: list[dict], seed: int) -> str:
+    """The next action of the repair agent, as one JSON object. Never raises; deterministic."""
+    try:
+        action = choose(read_state(messages), int(seed) if isinstance(seed, int) else 0)
+    except Exception as error:  # the agent must always answer: ending the episode loses least
+        action = {"thought": f"I cannot go on ({type(error).__name__}).", "action": "submit"}
+    return json.dumps(action)
+
+
+@dataclass
+class Search:
+    """Where the search stands: the texts it starts from and what was tried on them."""
+
+    run: TestRun  # what failed with the base texts
+    base: dict[str, str] = field(default_factory=dict)  # path -> text, only where not the original
+    tried: dict[tuple[str, int, int, str], TestRun] = field(default_factory=dict)
+
+
+def choose(state: State, seed: int) -> dict:
+    """Decide on the next action from the replayed conversation."""
+    if state.remaining <= 1:
+        return _submit("No steps left.")
+    start = next((t.run for t in state.trials if not t.changed), None)
+    if start is None:
+        if len(state.trials) + sum(s.error for s in state.steps) >= 2:
+            return _submit("The tests cannot be run.")
+        return _run_tests(state, first=True)
+    if state.trials[-1].run.green and state.tested:
+        return _submit("All visible tests pass.")
+    search = _replay(state, start)
+    if dict(state.changed) != search.base and not state.tested:
+        return _after_edit(state, search)
+    looked = explore.next_look(state, search.run)
+    if looked:
+        return looked
+    return _next_edit(state, search, seed)
+
+
+def _submit(thought: str) -> dict:
+    return {"thought": thought, "action": "submit"}
+
+
+def _run_tests(state: State, first: bool) -> dict:
+    command = state.task.test_command
+    if "pytest" in command:
+        for option in ("-q", "-p no:cacheprovider"):
+            if option not in command:
+                command += f" {option}"
+        if not first and "--tb" not in command:
+            command += " --tb=short"
+    thought = "Run the tests to see what fails." if first else "Does this edit repair it?"
+    return {
+        "thought": thought,
+        "action": "run_command",
+        "command": command,
+        "timeout": 60 if first else TEST_TIMEOUT_S,
+    }
+
+
+def _after_edit(state: State, search: Search) -> dict:
+    """The files are in a state no test run has seen: test it if a restore still fits afterwards."""
+    last = state.steps[-1]
+    if last.error or last.action.get("action") != "edit_file" or state.remaining <= 2:
+        return _restore_or_submit(state, search.base)
+    return _run_tests(state, first=False)
+
+
+def _better(run: TestRun, than: TestRun) -> bool:
+    return run.collected and not run.timed_out and run.failing < than.failing
+
+
+def _replay(state: State, start: TestRun) -> Search:
+    """Go through the test runs: an edit that repairs some tests and breaks none becomes the new base."""
+    search = Search(start)
+    for trial in state.trials:
+        changed = dict(trial.changed)
+        if changed == search.base:
+            continue
+        if _better(trial.run, search.run):
+            search = Search(trial.run, changed)
+            continue
+        paths = {p for p in {*changed, *search.base} if changed.get(p) != search.base.get(p)}
+        if len(paths) == 1:
+            path = paths.pop()
+            original = state.files[path].original
+            search.tried[_key(path, search.base.get(path, original), changed.get(path, original))] = trial.run
+    return search
+
+
+@lru_cache(maxsize=4096)
+def _key(path: str, base: str, text: str) -> tuple[str, int, int, str]:
+    return (path, *trimmed(base, 0, len(base), text))
+
+
+def sources_of(state: State, base: dict[str, str]) -> tuple[tuple[SourceFile, ...], tuple[SourceFile, ...]]:
+    """(source files, test files) read so far, parsed with the texts the search starts from."""
+    parsed = [
+        parse_source(path, base.get(path, file.original))
+        for path, file in sorted(state.files.items())
+        if path.endswith(".py")
+    ]
+    return (
+        tuple(s for s in parsed if not is_test_path(s.path)),
+        tuple(s for s in parsed if is_test_path(s.path)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _scored(
+    run: TestRun,
+    issue: str,
+    memory: str,
+    sources: tuple[SourceFile, ...],
+    tests: tuple[SourceFile, ...],
+    files: tuple[str, ...],
+) -> tuple[tuple[Candidate, ...], tuple[float, ...]]:
+    weights = localize.locate(run, issue, sources, tests)
+    candidates = pool(weights, sources, files)
+    names = frozenset(re.findall(r"[A-Za-z_]\w{2,}", issue + "\n".join(s.text for s in sources)))
+    notes = memory_similarity.read_notes(memory, frozenset(files), names)
+    candidates += note_edits.suggested(notes, weights, sources, files, {c.key for c in candidates})
+    return tuple(candidates), tuple(ranking.score(candidates, weights, run, issue, notes))
+
+
+@lru_cache(maxsize=128)
+def _ordered(
+    candidates: tuple[Candidate, ...], scores: tuple[float, ...], seed: int, salt: str
+) -> tuple[int, ...]:
+    return tuple(ranking.order(scores, seed, salt))
+
+
+def _learned(search: Search, candidates: tuple[Candidate, ...]) -> dict[tuple[str, int], float]:
+    """Multiplier of a line from the tries made on it: no effect, more broken, or the error moved."""
+    by_key = {c.key: c for c in candidates}
+    out: dict[tuple[str, int], float] = {}
+    for key, run in search.tried.items():
+        if key not in by_key:
+            continue
+        if run.digest == search.run.digest:
+            factor = SAME_EFFECT
+        elif run.failing <= search.run.failing and run.collected:
+            factor = MOVED
+        else:
+            factor = BROKE_MORE
+        place = (key[0], by_key[key].line)
+        out[place] = out.get(place, 1.0) * factor
+    return out
+
+
+def _next_edit(state: State, search: Search, seed: int) -> dict:
+    sources, tests = sources_of(state, search.base)
+    if not sources or not search.run.failures or state.remaining < 4:
+        return _restore_or_submit(state, search.base)
+    if sum(s.error for s in state.steps if s.action.get("action") == "edit_file") > MAX_EDIT_ERRORS:
+        return _restore_or_submit(state, search.base)
+    task = state.task
+    candidates, scores = _scored(search.run, task.issue, task.memory, sources, tests, task.files)
+    salt = hashlib.sha256(f"{task.issue}{task.memory}".encode(errors="replace")).hexdigest()
+    refused = _refused(state)
+    dirty = {p for p, f in state.files.items() if f.current != search.base.get(p, f.original)}
+    learned = _learned(search, candidates)
+    chosen = _pick(
+        candidates, scores, _ordered(candidates, scores, seed, salt), search, learned, dirty, refused
+    )
+    if chosen is None:
+        return _restore_or_submit(state, search.base)
+    others = dirty - {chosen.path}
+    if others:
+        if state.remaining < 5:
+            return _restore_or_submit(state, search.base)
+        path = sorted(others)[0]
+        file = state.files[path]
+        return replace_text(path, file.current, search.base.get(path, file.original), "Undo the last try.")
+    place = f" in {chosen.function.qualname}" if chosen.function.name else ""
+    thought = f"Try{place}: {chosen.before[:300]!r} -> {chosen.after[:300]!r}"
+    return replace_text(chosen.path, state.files[chosen.path].current, chosen.result(), thought)
+
+
+def _pick(
+    candidates: tuple[Candidate, ...],
+    scores: tuple[float, ...],
+    order: tuple[int, ...],
+    search: Search,
+    learned: dict[tuple[str, int], float],
+    dirty: set[str],
+    refused: set[str],
+) -> Candidate | None:
+    """The best candidate not tried yet, looking a little down the order for what the tries taught."""
+    best: tuple[float, Candidate] | None = None
+    looked = 0
+    for rank, index in enumerate(order):
+        candidate = candidates[index]
+        if candidate.key in search.tried or not candidate.parses:
+            continue
+        if refused and hashlib.sha256(candidate.result().encode(errors="replace")).hexdigest() in refused:
+            continue
+        value = scores[index] * learned.get((candidate.path, candidate.line), 1.0)
+        value *= 0.995**rank  # the seeded order decides between near ties
+        if dirty and candidate.path not in dirty:
+            value *= OTHER_FILE
+        if best is None or value > best[0]:
+            best = (value, candidate)
+        looked += 1
+        if looked >= 25:
+            break
+    return best[1] if best else None
+
+
+def _refused(state: State) -> set[str]:
+    """Digests of whole texts that an edit aimed at and the tool refused."""
+    out = set()
+    for step in state.steps:
+        action = step.action
+        path = action.get("path")
+        if not step.error or action.get("action") != "edit_file" or path not in state.files:
+            continue
+        text, old, new = state.files[path].current, action.get("old"), action.get("new")
+        if isinstance(old, str) and isinstance(new, str) and text.count(old) == 1:
+            out.add(hashlib.sha256(text.replace(old, new).encode(errors="replace")).hexdigest())
+    return out
+
+
+def _restore_or_submit(state: State, base: dict[str, str]) -> dict:
+    """Bring the files back to the wanted texts, one edit a step, then submit."""
+    for path, file in sorted(state.files.items()):
+        wanted = base.get(path, file.original)
+        if file.current != wanted and state.remaining >= 2:
+            if state.steps and state.steps[-1].error and state.remaining >= 2:
+                return {
+                    "thought": "Restore the file.",
+                    "action": "edit_file",
+                    "path": path,
+                    "content": wanted,
+                }
+            return replace_text(path, file.current, wanted, "No repair found: restore the file.")
+    return _submit("Leave it at this.")
+
+
+def replace_text(path: str, current: str, wanted: str, thought: str) -> dict:
+    """The edit_file action that turns `current` into `wanted`: whole lines, unique in the file."""
+    start, end, _ = trimmed(current, 0, len(current), wanted)
+    first = current.rfind("\n", 0, start) + 1
+    last = current.find("\n", end)
+    last = len(current) if last < 0 else last
+    while current.count(current[first:last]) != 1 or first == last:
+        if first == 0 and last == len(current):
+            return {"thought": thought, "action": "edit_file", "path": path, "content": wanted}
+        first = current.rfind("\n", 0, max(first - 1, 0)) + 1
+        following = current.find("\n", last + 1)
+        last = len(current) if following < 0 else following
+    new = wanted[first : len(wanted) - (len(current) - last)]
+    return {"thought": thought, "action": "edit_file", "path": path, "old": current[first:last], "new": new}

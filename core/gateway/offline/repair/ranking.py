@@ -1,0 +1,83 @@
+"""The order of candidates: a general prior mixed with similarity to the notes of the conversation."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from . import memory_similarity as memory
+from .candidates import Candidate
+from .localize import error_lines
+from .priors import OPERATOR_WEIGHT
+from .source import words
+from .symptoms import factors
+from .testlog import TestRun
+
+PRIOR_SHARE, NOTE_SHARE = 0.4, 0.6
+NOTE_FLOOR = 0.3  # keeps a note that resembles nothing much from electing a winner anyway
+SIBLING_POWER = 0.6
+NOISE = 0.15  # scale of the Gumbel noise on log scores: a repeat differs, but not much
+
+
+def prior_weights(
+    candidates: Sequence[Candidate], weights: Mapping[object, float], run: TestRun, issue: str
+) -> list[float]:
+    """Unnormalised prior of each candidate: place^2 * operator * symptom * line / siblings^0.6."""
+    symptom = factors(run)
+    siblings = Counter((c.function, c.op) for c in candidates)
+    lines = {path: error_lines(run, path) for path in {c.path for c in candidates}}
+    hints = words(issue)
+    bonus: dict[tuple[str, int], float] = {}
+    out = []
+    for c in candidates:
+        place = (c.path, c.line)
+        if place not in bonus:
+            factor = 1.0 + 2.0 * lines[c.path].get(c.line, 0.0)
+            shared = len(words(c.before) & hints)
+            bonus[place] = factor * (1.0 + 0.15 * min(shared, 4))
+        value = weights.get(c.function, 0.0) ** 2 * OPERATOR_WEIGHT.get(c.op, 1.0) * symptom.get(c.op, 1.0)
+        out.append(value * bonus[place] / siblings[c.function, c.op] ** SIBLING_POWER)
+    return out
+
+
+def score(
+    candidates: Sequence[Candidate],
+    weights: Mapping[object, float],
+    run: TestRun,
+    issue: str,
+    notes: memory.Notes,
+) -> list[float]:
+    """Score of each candidate in the mixture; the higher is tried the earlier."""
+    prior = prior_weights(candidates, weights, run, issue)
+    total = sum(prior) or 1.0
+    scores = [PRIOR_SHARE * p / total for p in prior]
+    if not notes.items:
+        return scores
+    share = NOTE_SHARE / max(notes.mass, memory.LEAST_MASS)
+    for note in notes.items:
+        evidence, best = {}, 0.0
+        for index, c in enumerate(candidates):
+            similar = memory.similarity(note, c)
+            if similar > 0.0:
+                evidence[index] = similar**3 * weights.get(c.function, 0.0)
+                best = max(best, similar)
+        if not evidence:
+            continue
+        whole = NOTE_FLOOR + sum(evidence.values())
+        # A note whose best match is poor speaks softly, else many poor matches would take its full share.
+        voice = share * note.weight * min(1.0, best) ** 2 / whole
+        for index, value in evidence.items():
+            scores[index] += voice * value
+    return scores
+
+
+def order(scores: Sequence[float], seed: int, salt: str) -> list[int]:
+    """Indices by score with small seeded Gumbel noise, best first. The same arguments give the same order."""
+    rng = random.Random(f"{seed}:{salt}")
+    keys = []
+    for value in scores:
+        noise = -math.log(-math.log(rng.uniform(1e-9, 1 - 1e-9)))
+        keys.append(math.log(value + 1e-12) + NOISE * noise)
+    return sorted(range(len(keys)), key=lambda i: -keys[i])
