@@ -26,7 +26,7 @@ from .prompts.coding_prompt import SYSTEM_PROMPT, user_prompt
 CONFIG_FILE = Path(__file__).parent / "configs" / "coding_config.yaml"
 KEPT_ANSWER = 2000  # characters of an answer without a valid action that are kept in the record
 
-Grade = Callable[[str, str, int, dict[str, bytes | None]], Awaitable[Verdict]]
+Grade = Callable[[str, dict[str, bytes | None]], Awaitable[Verdict]]
 
 
 def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Coding_Env(Basic_Env):
         config: from `load_config`.
         sandbox: the kind from `evals.utils.sandbox.probe`; the agent's commands run in it.
         scratch: existing folder for workspaces.
-        grade: asks the trusted parent for the verdict: (task id, phase, repeat, changed files) -> Verdict.
+        grade: asks the trusted parent for the verdict: (task id, changed files) -> Verdict.
 
     Attributes:
         verdict: the last verdict; None before `cal_reward`.
@@ -187,8 +187,11 @@ class Coding_Env(Basic_Env):
         await recorder.log_action(parsed, observation)
         return {"observation": observation, "dones": self._submitted, "scores": None}, recorder
 
-    async def cal_reward(self, task: str, phase: str, repeat: int) -> CodingRecorder:
+    async def cal_reward(self, scores: Any, task: str) -> CodingRecorder:
         """End the task: hand in what the agent changed and record the verdict's reward.
+
+        Args:
+            scores: of the last step; not read, since only grading gives a score here.
 
         Raises:
             RuntimeError: the task is not the current one.
@@ -197,7 +200,7 @@ class Coding_Env(Basic_Env):
         await self._open.aclose()  # nothing of the agent's may run while its files are read
         base = Path(self._tasks[task]["base"])
         changes = await asyncio.to_thread(changed_files, self._workspace, base)
-        self.verdict = await self._grade(task, phase, repeat, changes)
+        self.verdict = await self._grade(task, changes)
         await recorder.set_reward(self.verdict.reward)
         return recorder
 

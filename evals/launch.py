@@ -16,13 +16,14 @@ import os
 import sys
 import time
 import types
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 # `python -m` put evals/ first, where `utils` and `agents` would be second copies of the real packages.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from evals.agents.memo_structure import MemoStructure  # noqa: E402
-from evals.contract import EvalResult, EvalSpec, read_episodes  # noqa: E402
+from evals.contract import EvalResult, EvalSpec, Phase, Verdict, read_episodes  # noqa: E402
 from evals.utils import gateway_client  # noqa: E402
 from evals.utils.sandbox import probe  # noqa: E402
 from evals.workflows.agent_workflow import Agent_Workflow  # noqa: E402
@@ -105,6 +106,11 @@ def new_memory(design: type[MemoStructure], watch: Watch, spec: EvalSpec) -> Mem
     return MemoryCalls(memory, watch, spec.memory_timeout_s, spec.memory_token_limit)
 
 
+def grader(phase: Phase, repeat: int) -> Callable[[str, dict[str, bytes | None]], Awaitable[Verdict]]:
+    """Asks the parent to grade the work of one episode."""
+    return lambda task, changes: gateway_client.ask_grade(task, phase, repeat, changes)
+
+
 async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> None:
     """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish."""
     episodes = folder / "episodes.jsonl"
@@ -128,7 +134,7 @@ async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> None:
 
         workflow = Agent_Workflow(
             spec,
-            lambda: environment(tasks, spec.env, kind, folder / "tmp", gateway_client.ask_grade),
+            lambda phase, repeat: environment(tasks, spec.env, kind, folder / "tmp", grader(phase, repeat)),
             (lambda: new_memory(design, watch, spec)) if design else None,
             on_episode,
         )

@@ -20,6 +20,7 @@ from evals.utils.gateway_client import (
     ContextOverflow,
     InfraError,
     Refused,
+    RequestRejected,
     Usage,
     call_purpose,
     call_scope,
@@ -55,7 +56,7 @@ def model_calls(scope: dict[str, Any], purpose: str, seed: int, usage: Usage):
 class Agent_Workflow:
     """Args:
     spec: what to evaluate.
-    make_env: a new environment for one episode.
+    make_env: a new environment for one episode of a phase and repeat.
     new_memory: a new, empty memory of the design, behind its guards; None when the spec has no design.
     on_episode: called with every finished episode, in the order of finishing.
     """
@@ -63,7 +64,7 @@ class Agent_Workflow:
     def __init__(
         self,
         spec: EvalSpec,
-        make_env: Callable[[], Basic_Env],
+        make_env: Callable[[Phase, int], Basic_Env],
         new_memory: Callable[[], MemoryCalls] | None,
         on_episode: Callable[[Episode], None],
     ) -> None:
@@ -149,7 +150,7 @@ class Agent_Workflow:
         scope = {"phase": phase, "task": task, "repeat": repeat}
         seed = episode_seed(self.spec.seed, phase, task, repeat)
         acting, started = Usage(), time.monotonic()
-        async with self._environment() as env:
+        async with self._environment(phase, repeat) as env:
             _, recorder = await env.set_task_env(task)
             notes = ""
             if memory is not None:
@@ -161,7 +162,7 @@ class Agent_Workflow:
                 await recorder.log_memo_retrieved(recalled.value)
             with model_calls(scope, "act", seed, acting):
                 episode.ended = await self._act(env, task, notes)
-            recorder = await env.cal_reward(task, phase, repeat)
+            recorder = await env.cal_reward(None, task)
         verdict = env.verdict
         episode.reward, episode.resolved = verdict.reward, verdict.resolved
         episode.f2p_rate, episode.p2p_rate = verdict.f2p_rate, verdict.p2p_rate
@@ -175,8 +176,8 @@ class Agent_Workflow:
         return episode, recorder
 
     @contextlib.asynccontextmanager
-    async def _environment(self) -> AsyncIterator[Basic_Env]:
-        env = self.make_env()
+    async def _environment(self, phase: Phase, repeat: int) -> AsyncIterator[Basic_Env]:
+        env = self.make_env(phase, repeat)
         try:
             yield env
         finally:
@@ -193,6 +194,8 @@ class Agent_Workflow:
                 return "context"
             except Refused:
                 return "refused"
+            except RequestRejected as error:  # an unknown model, say: nothing that a design could help
+                raise InfraError(f"model {self.spec.model}: {error}") from error
             observation, _ = await env.run_step(reply, task)
             if observation["dones"]:
                 return "submit"

@@ -15,8 +15,8 @@ def make(base, kind, scratch, **config):
     seen = []
     config = load_config(overrides={"max_trails": 4, **config})
 
-    async def ask(task, phase, repeat, changes):
-        seen.append((task, phase, repeat, changes))
+    async def ask(task, changes):
+        seen.append((task, changes))
         return await grade(TASK, base, changes, kind, grading_limits(config))
 
     return Coding_Env([TASK.public(base)], config, kind, scratch, ask), seen
@@ -55,8 +55,8 @@ def test_an_episode(base, best_kind, tmp_path):
         with pytest.raises(RuntimeError, match="is over"):
             await env.run_step(say(action="submit"), "shapes-01")
         with pytest.raises(RuntimeError, match="the current task is shapes-01, not other"):
-            await env.cal_reward("other", "retrieve", 1)
-        assert await env.cal_reward("shapes-01", "retrieve", 2) is recorder
+            await env.cal_reward(None, "other")
+        assert await env.cal_reward(None, "shapes-01") is recorder
         await env.close()
         await env.close()
         return [observation for observation, _ in seen], recorder
@@ -74,7 +74,7 @@ def test_an_episode(base, best_kind, tmp_path):
         "action": {"action": "run_command", "command": "python -m pytest -q"},
         "observation": seen[1]["observation"],
     }
-    assert asked == [("shapes-01", "retrieve", 2, {"shapes/area.py": FIXED.encode()})]
+    assert asked == [("shapes-01", {"shapes/area.py": FIXED.encode()})]
     assert (recorder.reward, env.verdict.resolved) == (1.0, True)
     assert list(tmp_path.iterdir()) == []
 
@@ -87,7 +87,7 @@ def test_the_step_limit_is_no_submit_and_what_is_there_is_graded(base, best_kind
         observation, _ = await env.run_step(say(action="list_dir"), "shapes-01")
         with pytest.raises(RuntimeError, match="is over"):
             await env.run_step(say(action="submit"), "shapes-01")
-        recorder = await env.cal_reward("shapes-01", "update", 0)
+        recorder = await env.cal_reward(None, "shapes-01")
         await env.close()
         return observation, recorder
 
@@ -103,11 +103,11 @@ def test_nothing_runs_while_changes_are_read_and_locked_folders_are_removed(base
     async def episode():
         await env.set_task_env("shapes-01")
         await env.run_step(say(action="run_command", command=command), "shapes-01")
-        await env.cal_reward("shapes-01", "retrieve", 1)
+        await env.cal_reward(None, "shapes-01")
         await env.close()
 
     asyncio.run(episode())
-    assert set(asked[0][3]) - {"later.txt"} == {"a/b/c"}
+    assert set(asked[0][1]) - {"later.txt"} == {"a/b/c"}
     assert list(tmp_path.iterdir()) == []
 
 
