@@ -22,6 +22,16 @@ from .conftest import ReplayEvaluator, open_archive
 STEPS, PARENTS = 2, 3
 
 
+class Picky(ReplayEvaluator):
+    """Does not let a layer of fixes through the examination."""
+
+    async def evaluate(self, sha: str, path: Path, mode: str):
+        result = await super().evaluate(sha, path, mode)
+        if "FixesLayer" in path.read_text() and mode == "test":
+            result.status, result.error = "design_error", "Traceback:\nTypeError: FixesLayer is not allowed"
+        return result
+
+
 def agent_for(archive: Memo_Manager, evaluator: ReplayEvaluator, **options) -> MetaAgent:
     options = {"evaluator": evaluator, "archive": archive, "rng": random.Random(7), **options}
     return MetaAgent("coding", "offline", "offline", "train", **options)
@@ -141,17 +151,6 @@ def test_an_outage_stops_the_run_after_what_is_under_way_and_scores_nothing(new_
 
 def test_a_design_that_fails_is_repaired_or_kept_with_its_reason(new_archive):
     """One kind of layer is not allowed here: the repair takes it out, or the design is given up."""
-
-    class Picky(ReplayEvaluator):
-        async def evaluate(self, sha: str, path: Path, mode: str):
-            result = await super().evaluate(sha, path, mode)
-            if "FixesLayer" in path.read_text() and mode == "test":
-                result.status, result.error = (
-                    "design_error",
-                    "Traceback:\nTypeError: FixesLayer is not allowed",
-                )
-            return result
-
     archive = new_archive("picky")
     evolve(archive, Picky())
     evolved = [r for r in archive.records if r.sha == r.content]
@@ -322,6 +321,61 @@ def test_the_same_source_from_two_parents_is_one_design(new_archive, monkeypatch
             if p.step == 2
         )
     assert checkpoints[0] == checkpoints[1]
+
+
+def stubborn_model(monkeypatch: pytest.MonkeyPatch, idea: str) -> None:
+    """Whatever is asked, the successor of a design is this one; repairs are as usual."""
+    usual = gateway_client.request
+
+    async def request(path, body, purpose):
+        answer = await usual(path, body, purpose)
+        if purpose == "generate" and "# Design " in body["messages"][1]["content"]:
+            answer["choices"][0]["message"]["content"] = f"```python\n{idea}```"
+        return answer
+
+    monkeypatch.setattr(gateway_client, "request", request)
+
+
+def test_a_version_that_failed_once_is_not_examined_again_in_a_later_step(new_archive, monkeypatch):
+    idea = compose(Params(layers=("fixes", "cases"), k=16))
+    stubborn_model(monkeypatch, idea)
+    evaluator = Picky()
+    archive = new_archive("again")
+    evolve(archive, evaluator)
+    assert evaluator.calls.count((content_sha(idea), "test")) == 1
+    repaired = [r for r in archive.records if r.parent]
+    assert {r.step for r in repaired} == {1, 2}
+    assert all(
+        r.attempts[0].content == content_sha(idea) and "not allowed" in r.attempts[0].error for r in repaired
+    )
+
+
+def test_a_sibling_scored_before_a_restart_is_not_scored_again(new_archive, monkeypatch):
+    idea = compose(Params(layers=("fixes", "cases"), k=16))
+    stubborn_model(monkeypatch, idea)
+
+    def stop(event: object) -> None:
+        if isinstance(event, ProposalEnded) and event.proposal.step == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evolve(new_archive("stopped"), concurrent=1, on_event=stop)
+    evaluator, archive = ReplayEvaluator(), new_archive("stopped")
+    assert [p.end for p in archive.proposals if p.step == 1] == ["ok", None]
+    evolve(archive, evaluator)
+    assert content_sha(idea) not in {sha for sha, _ in evaluator.calls}
+    assert [p.end for p in archive.proposals if p.step == 1] == ["ok", "duplicate"]
+
+
+def test_nothing_new_is_begun_after_an_outage(new_archive):
+    async def outage(number: int, sha: str, mode: str) -> None:
+        if number >= 6:
+            raise ConnectionError("model is down")
+
+    evaluator = ReplayEvaluator(outage)
+    with pytest.raises(ConnectionError):
+        evolve(new_archive("outage"), evaluator, concurrent=1)
+    assert len(evaluator.calls) == 6
 
 
 def test_events_tell_the_run_in_order(new_archive):

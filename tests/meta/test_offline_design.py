@@ -152,6 +152,67 @@ def test_a_change_of_several_lines_in_a_file_never_read(tmp_path):
     assert [(n.before, n.after) for n in notes] == [("if x:", "if not x:\n    x = 2")]
 
 
+def steps(*actions: tuple[dict, str]) -> list[dict]:
+    return [
+        {"step": n, "thought": "", "action": action, "observation": f"[{n}/30] {text}"}
+        for n, (action, text) in enumerate(actions, 1)
+    ]
+
+
+def edit(path: str, old: str, new: str) -> tuple[dict, str]:
+    return {
+        "action": "edit_file",
+        "path": path,
+        "old": old,
+        "new": new,
+    }, f"edit_file {path}: replaced 1 occurrence"
+
+
+def command(text: str, output: str) -> tuple[dict, str]:
+    return {"action": "run_command", "command": text}, f"run_command: {output}"
+
+
+@pytest.mark.parametrize(
+    ("actions", "fixes"),
+    [
+        pytest.param([edit("g/a.py", "a(x)", "b(x)")], [("a(x)", "b(x)")], id="never tested, but solved"),
+        pytest.param(
+            [edit("tests/test_a.py", "a", "b"), edit("g/a.py", "a(x)", "b(x)")],
+            [("a(x)", "b(x)")],
+            id="changes of tests are no fixes",
+        ),
+        pytest.param(
+            [
+                edit("g/a.py", "a(x)", "b(x)"),
+                command("git checkout g/a.py", "exit code 0\nUpdated 1 path"),
+                edit("g/a.py", "a(x)", "c(x)"),
+            ],
+            [("a(x)", "c(x)")],
+            id="undone with git",
+        ),
+        pytest.param(
+            [
+                edit("g/a.py", "a(x)", "b(x)"),
+                command("python -m pytest -q", "exit code 0\n1 passed"),
+                edit("g/a.py", "b(x)", "c(x)"),
+            ],
+            [("a(x)", "c(x)")],
+            id="the end of a solved run counts",
+        ),
+        pytest.param(
+            [edit("g/errors.py", "a(x)", "b(x)"), edit("g/errors.py", "y(1)", "z(1)")],
+            [("a(x)", "b(x)"), ("y(1)", "z(1)")],
+            id="two places of a file never read",
+        ),
+    ],
+)
+def test_which_changes_were_in_force(tmp_path, actions, fixes):
+    run = run_of(BUGS[0])
+    run.steps = steps(*actions, ({"action": "submit"}, "submitted"))
+    notes = parse_edits(recall(memory_of(compose(OWN), tmp_path, [run])))
+    assert sorted((note.before, note.after) for note in notes) == fixes
+
+
 def test_runs_that_are_not_learned_from(tmp_path):
     green = run_of(BUGS[0])
     green.reward = 0.9

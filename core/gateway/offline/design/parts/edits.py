@@ -64,7 +64,7 @@ def follow(first: dict[str, str], now: dict[str, str], path: str, action: dict) 
     elif old in now[path]:
         now[path] = now[path].replace(old, new, 1)
     else:
-        first[path], now[path] = f"{first[path]}\n{old}", f"{now[path]}\n{new}"
+        first[path], now[path] = f"{first[path]}\n...\n{old}", f"{now[path]}\n...\n{new}"
 
 
 def changed(path: str, before: str, after: str) -> list[Edit]:
