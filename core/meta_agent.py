@@ -261,7 +261,6 @@ class MetaAgent:
             attempts.append(Attempt(content, trial.error))
             if trial.error is None or len(attempts) == EXAMINATIONS:
                 break
-            taken.setdefault(content, "the design that failed")
             prompt = prompts.repair_prompt(source, trial.error, tried, self._hints)
             reply = await self._ask(proposal, prompt, len(attempts))
         record = self._record(proposal, parent, content, path)
