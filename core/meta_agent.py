@@ -309,7 +309,9 @@ class MetaAgent:
         try:
             return await asyncio.shield(self._trials[content])
         except asyncio.CancelledError:
+            # Its subprocess is ended before the run's gateway is.
             self._trials[content].cancel()
+            await asyncio.gather(self._trials[content], return_exceptions=True)
             raise
 
     async def _examine(self, proposal: Proposal, content: str, path: Path, attempt: int) -> _Trial:

@@ -378,6 +378,32 @@ def test_nothing_new_is_begun_after_an_outage(new_archive):
     assert len(evaluator.calls) == 6
 
 
+def test_an_interrupted_run_waits_for_its_evaluations_to_clean_up(new_archive, reference):
+    cleaned = []
+
+    async def slow(number: int, sha: str, mode: str) -> None:
+        if number >= 6:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0.01)
+                cleaned.append(sha)
+
+    async def interrupted() -> None:
+        evaluator = ReplayEvaluator(slow)
+        agent = agent_for(new_archive("interrupted"), evaluator)
+        running = asyncio.ensure_future(agent.forward(STEPS, PARENTS, 2))
+        while len(evaluator.calls) < 6:  # noqa: ASYNC110 (the evaluator has no event for it)
+            await asyncio.sleep(0.005)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert len(cleaned) == len(evaluator.calls) - 5
+
+    asyncio.run(interrupted())
+    assert evolve(new_archive("interrupted")) == reference
+
+
 def test_events_tell_the_run_in_order(new_archive):
     events = []
     archive = new_archive("events")
