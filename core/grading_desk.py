@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from envs_archive.coding.grading import grade
+from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.tasks import Task
 from evals.contract import Verdict
-from evals.utils.sandbox import Limits, SandboxKind
 
 MAX_SUBMISSION_BYTES = 20_000_000
 
@@ -46,7 +46,7 @@ class GradingDesk:
         session of the run are read from it.
     tasks: complete tasks by id.
     bases: prepared base folder of each task.
-    kind, limits: the sandbox in which the tests run.
+    rooms: the sandboxes in which the tests run.
     concurrency: gradings at a time.
     on_graded: progress callback.
     """
@@ -56,15 +56,13 @@ class GradingDesk:
         record: Path,
         tasks: dict[str, Task],
         bases: dict[str, Path],
-        kind: SandboxKind,
-        limits: Limits,
+        rooms: GradingRooms,
         concurrency: int,
         on_graded: Callable[[Graded], None],
     ) -> None:
         self._tasks = tasks
         self._bases = bases
-        self._kind = kind
-        self._limits = limits
+        self._rooms = rooms
         self._slots = asyncio.Semaphore(concurrency)
         self._on_graded = on_graded
         self._record = record
@@ -122,7 +120,7 @@ class GradingDesk:
 
     async def _run(self, task: str, changes: dict[str, bytes | None]) -> Verdict:
         async with self._slots:
-            return await grade(self._tasks[task], self._bases[task], changes, self._kind, self._limits)
+            return await grade(self._tasks[task], self._bases[task], changes, self._rooms)
 
 
 def _read_record(path: Path) -> dict[str, dict[Key, Verdict]]:

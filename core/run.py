@@ -18,6 +18,7 @@ from core.grading_desk import GradingDesk
 from core.options import Options, UsageError
 from core.progress import Progress
 from envs_archive.coding.grading import grading_limits
+from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.tasks import Split, Task, load_tasks, split_tasks
 from envs_archive.coding.workspace import prepare_base
 from envs_archive.coding_envs import load_config
@@ -167,12 +168,12 @@ async def open_run(
         config = load_config()
         bases = {name: await prepare_base(task, folder / "bases" / name) for name, task in tasks.items()}
         gateway = Gateway(folder, GatewaySettings.from_environment(options.execution_model))
+        rooms = GradingRooms(kind, grading_limits(config))
         desk = GradingDesk(
             folder / "verdicts.jsonl",
             tasks,
             bases,
-            kind,
-            grading_limits(config),
+            rooms,
             GRADING_CONCURRENCY,
             progress.episode,
         )
@@ -182,3 +183,4 @@ async def open_run(
             yield Run(options, folder, tasks, bases, gateway, desk, kind, config, progress, started)
         finally:
             await gateway.stop()
+            await rooms.close()

@@ -19,17 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from evals.contract import Verdict
-from evals.utils.sandbox import CommandResult, Limits, SandboxKind
+from evals.utils.sandbox import CommandResult, Limits
 from evals.utils.session import Session
 
+from .grading_rooms import GRADER_INSIDE, GradingRooms
 from .grading_rules import source_changes
 from .records import Orders, read_run
 from .tamper_scan import scan_changes
 from .tasks import Task
 from .workspace import PatchError, WorkspaceError, apply_patch, changed_files, make_workspace
 
-GRADER = Path(__file__).parent / "grader"
-GRADER_INSIDE = "/run/grading"
 TEST_SECONDS = 10.0  # for one test; less when the whole run has less than four times as much
 MAX_CRASHES = 3  # tests that may take the process down before the rest counts as failed
 KEPT_SETTINGS = ("pythonpath", "markers", "python_files", "python_classes", "python_functions", "usefixtures")
@@ -51,30 +50,25 @@ def grading_limits(config: Mapping[str, Any]) -> Limits:
     )
 
 
-async def grade(
-    task: Task, base: Path, changes: Mapping[str, bytes | None], kind: SandboxKind, limits: Limits
-) -> Verdict:
+async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], rooms: GradingRooms) -> Verdict:
     """Grade one submission.
 
     Args:
         base: the task's prepared base.
         changes: what `changed_files` found; may be hostile.
-        limits: `wall_s` is for the whole grading.
+        rooms: where to run the tests.
 
     Returns:
         The verdict; `error` is set, and the rest means nothing, when grading itself failed.
     """
     started = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="grading-"))
     try:
-        tree = folder / "workspace"
-        changed, flags = await _build_tree(task, base, changes, tree)
-        passed, tampered = await _run_expected(task.expected, tree, base, changed, kind, limits)
+        async with rooms.room(task.instance_id) as session:
+            changed, flags = await _build_tree(task, base, changes, session.workspace)
+            passed, tampered = await _run_expected(task.expected, session, base, changed)
     except (GradingError, WorkspaceError, PatchError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     if tampered:
         flags = [*flags, "interfered with pytest while it ran"]
     return Verdict(
@@ -136,37 +130,29 @@ def _put(tree: Path, name: str, content: bytes | None) -> None:
 
 
 async def _run_expected(
-    expected: Sequence[str],
-    tree: Path,
-    base: Path,
-    changed: Sequence[str],
-    kind: SandboxKind,
-    limits: Limits,
+    expected: Sequence[str], session: Session, base: Path, changed: Sequence[str]
 ) -> tuple[set[str], bool]:
     """(tests that passed, whether pytest was interfered with)."""
-    deadline = time.monotonic() + limits.wall_s
+    wall_s = session.limits.wall_s
+    deadline = time.monotonic() + wall_s
     remaining = list(expected)
-    session = Session(
-        kind, tree, limits, readonly=[(GRADER, GRADER_INSIDE)], env={"PYTHONPATH": GRADER_INSIDE}
-    )
-    async with session:
-        for _ in range(MAX_CRASHES + 1):
-            files = sorted({test.partition("::")[0] for test in remaining})
-            files = [file for file in files if (tree / file).is_file()]
-            seconds = deadline - time.monotonic()
-            if not files or seconds <= 0:
-                break
-            orders = Orders(remaining, min(TEST_SECONDS, limits.wall_s / 4), seconds * 0.8, changed)
-            result = await _ask(session, _command(files, base), seconds, orders.to_bytes())
-            run = read_run(orders, result.channel, result.exit_code)
-            if not run.started and not run.tampered:
-                last = result.output.strip().rpartition("\n")[2][:200]
-                raise GradingError(f"the tests could not be started: exit code {result.exit_code}: {last}")
-            if run.complete or run.tampered or run.last is None or result.timed_out:
-                return set(run.passed), run.tampered
-            # One test took the whole process down. The others are asked again without it, each from the start:
-            # nothing of a run that did not come to its end is believed.
-            remaining.remove(run.last)
+    for _ in range(MAX_CRASHES + 1):
+        files = sorted({test.partition("::")[0] for test in remaining})
+        files = [file for file in files if (session.workspace / file).is_file()]
+        seconds = deadline - time.monotonic()
+        if not files or seconds <= 0:
+            break
+        orders = Orders(remaining, min(TEST_SECONDS, wall_s / 4), seconds * 0.8, changed)
+        result = await _ask(session, _command(files, base), seconds, orders.to_bytes())
+        run = read_run(orders, result.channel, result.exit_code)
+        if not run.started and not run.tampered:
+            last = result.output.strip().rpartition("\n")[2][:200]
+            raise GradingError(f"the tests could not be started: exit code {result.exit_code}: {last}")
+        if run.complete or run.tampered or run.last is None or result.timed_out:
+            return set(run.passed), run.tampered
+        # One test took the whole process down. The others are asked again without it, each from the start:
+        # nothing of a run that did not come to its end is believed.
+        remaining.remove(run.last)
     return set(), False
 
 
@@ -182,7 +168,15 @@ async def _ask(session: Session, command: list[str], seconds: float, orders: byt
 
 
 def _command(files: Sequence[str], base: Path) -> list[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "--continue-on-collection-errors"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=no",
+        "--assert=plain",
+        "--continue-on-collection-errors",
+    ]
     command += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "alma_grading_plugin"]
     command += ["-c", f"{GRADER_INSIDE}/pytest.ini", "--rootdir=/workspace", "--confcutdir=/workspace"]
     for name, value in _base_settings(base).items():

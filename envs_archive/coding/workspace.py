@@ -191,9 +191,10 @@ def _fix_times(tree: Path) -> None:
 
 
 def make_workspace(base: Path, target: Path, *, with_git: bool = True) -> Path:
-    """Copy a prepared base to `target` (must not exist). Shares blocks where the file system can (reflink).
+    """Copy a prepared base to `target`; shares blocks where the file system can (reflink).
 
     Args:
+        target: must not exist, or be an empty folder.
         with_git: False leaves `.git` out.
 
     Raises:
@@ -247,7 +248,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _copy_folder(source: str, target: str, copier: _Copier, skipped: frozenset[str]) -> None:
-    os.mkdir(target, 0o755)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(target, 0o755)
     with os.scandir(source) as entries:
         for entry in entries:
             destination = os.path.join(target, entry.name)

@@ -94,7 +94,28 @@ class Supervisor:
     def serve(self) -> None:
         self.send({"ready": True})
         while (request := self.receive()) is not None:
-            self.send(*self.run(request))
+            if request.get("renew"):
+                self.send({"empty": self.empty_scratch()})
+            else:
+                self.send(*self.run(request))
+
+    def empty_scratch(self) -> bool:
+        """Empty the folders that a command may write besides the workspace; whether they are empty now."""
+        for root in self.settings["scratch"]:
+            with contextlib.suppress(OSError):
+                os.chmod(root, 0o1777)
+            for folder, folders, names in os.walk(root, topdown=False):
+                for name in names:
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.path.join(folder, name))
+                for name in folders:
+                    path = os.path.join(folder, name)
+                    with contextlib.suppress(OSError):
+                        os.unlink(path) if os.path.islink(path) else os.rmdir(path)
+            if os.listdir(root):
+                return False
+        os.mkdir(self.settings["home"])
+        return True
 
     def receive(self) -> dict | None:
         header = self.read_exactly(4)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -166,6 +167,25 @@ class Session:
                     await self._stop()
                     raise
 
+    async def renew(self) -> None:
+        """Make the session fit for another use: an empty workspace, an empty /tmp, nothing left of earlier commands.
+
+        What may outlive this: objects of System V and POSIX message queues and shared memory outside /dev/shm. A
+        sandbox that cannot be emptied is ended, and the next command starts a new one.
+        """
+        async with self._lock:
+            await asyncio.to_thread(_empty, self.workspace)
+            if self._process is None:
+                return
+            try:
+                self._send({"renew": True})
+                reply, _ = await asyncio.wait_for(self._receive(), START_S)
+                emptied = reply["empty"]
+            except (TimeoutError, OSError, EOFError, ValueError):
+                emptied = False
+            if not emptied:
+                await self._stop()
+
     async def close(self) -> None:
         """End the sandbox; nothing of it is left running."""
         async with self._lock:
@@ -201,7 +221,8 @@ class Session:
         settings = asdict(self.limits) | {"fd": fd}
         if self.kind.kind == "bwrap":
             env = clean_env({**fixed, "HOME": "/tmp/home", "PWD": WORKSPACE, **self._env})
-            settings |= {"cwd": WORKSPACE, "tmpfs": ["/tmp", "/dev/shm"]}
+            tmpfs = ["/tmp", "/dev/shm"]
+            settings |= {"cwd": WORKSPACE, "tmpfs": tmpfs, "scratch": tmpfs, "home": "/tmp/home"}
             inner = [sys.executable, f"{INSIDE}/sandbox_supervisor.py", json.dumps(settings)]
             view = View(readonly=self._readonly, writable=((self.workspace, WORKSPACE),), cwd=WORKSPACE)
             return bwrap_argv(self.kind, view, inner, nests=False), env
@@ -218,7 +239,8 @@ class Session:
             "TMPDIR": str(self._private),
             "PWD": str(self.workspace),
         }
-        settings |= {"cwd": str(self.workspace), "tmpfs": []}
+        home = {"scratch": [str(self._private)], "home": private["HOME"]}
+        settings |= {"cwd": str(self.workspace), "tmpfs": [], **home}
         inner = [sys.executable, str(HERE / "sandbox_supervisor.py"), json.dumps(settings)]
         # With no namespace to end, a guard ends what a supervisor leaves that was killed.
         view = View(cwd=str(self.workspace), env={**fixed, **private, **given})
@@ -232,8 +254,7 @@ class Session:
             else list(map(self._names.to_host, command))
         )
         encoded = None if channel is None else base64.b64encode(channel).decode("ascii")
-        body = json.dumps({"command": words, "wall_s": wall_s, "channel": encoded}).encode()
-        self._writer.write(struct.pack("!I", len(body)) + body)
+        self._send({"command": words, "wall_s": wall_s, "channel": encoded})
         await self._writer.drain()
         reply, (head, tail, said) = await asyncio.wait_for(self._receive(), wall_s + REPLY_GRACE_S)
         if reply["cut"]:
@@ -251,6 +272,11 @@ class Session:
             seconds=float(reply["seconds"]),
             channel=said,
         )
+
+    def _send(self, request: dict) -> None:
+        assert self._writer is not None
+        body = json.dumps(request).encode()
+        self._writer.write(struct.pack("!I", len(body)) + body)
 
     async def _receive(self) -> tuple[dict, list[bytes]]:
         assert self._reader is not None
@@ -281,3 +307,14 @@ class Session:
         _, errors = await ended
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+
+def _empty(folder: Path) -> None:
+    """Remove everything in a folder, also where a command took away its own permissions."""
+    for path in list(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            for inner, _, _ in os.walk(path):
+                os.chmod(inner, 0o700)
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -7,6 +7,7 @@ import pytest
 from env_project import FILES, FIXED, NOP_REWARD, TASK
 
 from envs_archive.coding.grading import grade, grading_limits
+from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding_envs import Coding_Env, CodingRecorder, load_config
 from envs_archive.prompts.coding_prompt import user_prompt
 
@@ -17,7 +18,11 @@ def make(base, kind, scratch, **config):
 
     async def ask(task, changes):
         seen.append((task, changes))
-        return await grade(TASK, base, changes, kind, grading_limits(config))
+        rooms = GradingRooms(kind, grading_limits(config))
+        try:
+            return await grade(TASK, base, changes, rooms)
+        finally:
+            await rooms.close()
 
     return Coding_Env([TASK.public(base)], config, kind, scratch, ask), seen
 

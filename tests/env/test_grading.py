@@ -7,17 +7,31 @@ import json
 import pytest
 from env_project import BUGGY, FAIL_TO_PASS, FILES, FIXED, NOP_REWARD, TASK, TESTS
 
-from envs_archive.coding import grading
+from envs_archive.coding import grading_rooms
 from envs_archive.coding.grading import changes_from_patch, grade
+from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.workspace import PatchError, changed_files, make_workspace, prepare_base
 from evals.utils.sandbox import Limits, SandboxKind
 
 LIMITS = Limits(wall_s=30)
 
 
+def grade_once(base, changes, kind, task=TASK, limits=LIMITS):
+    """In a room of its own."""
+
+    async def once():
+        rooms = GradingRooms(kind, limits)
+        try:
+            return await grade(task, base, changes, rooms)
+        finally:
+            await rooms.close()
+
+    return asyncio.run(once())
+
+
 def graded(base, changes, kind, task=TASK, limits=LIMITS):
     encoded = {k: v.encode() if isinstance(v, str) else v for k, v in changes.items()}
-    verdict = asyncio.run(grade(task, base, encoded, kind, limits))
+    verdict = grade_once(base, encoded, kind, task, limits)
     assert verdict.error is None
     return verdict
 
@@ -343,7 +357,7 @@ def test_plugins_of_the_project_itself_are_welcome(tmp_path, best_kind):
 def test_faults_of_the_harness_are_errors_and_no_scores(base, tmp_path):
     def error(base=base, task=TASK, kind=None):
         broken = SandboxKind("bwrap", "", executable="/nonexistent/bwrap")
-        return asyncio.run(grade(task, base, {}, kind or broken, LIMITS)).error
+        return grade_once(base, {}, kind or broken, task).error
 
     assert "/nonexistent/bwrap" in error()
     assert "is missing" in error(base=tmp_path / "none")
@@ -353,8 +367,8 @@ def test_faults_of_the_harness_are_errors_and_no_scores(base, tmp_path):
 
 
 def test_a_grader_that_does_not_load_is_an_error(base, best_kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(grading, "GRADER", tmp_path)
-    error = asyncio.run(grade(TASK, base, {}, best_kind, LIMITS)).error
+    monkeypatch.setattr(grading_rooms, "GRADER", tmp_path)
+    error = grade_once(base, {}, best_kind).error
     assert error.startswith("the tests could not be started: exit code ")
 
 

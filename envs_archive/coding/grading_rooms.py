@@ -1,0 +1,82 @@
+"""Warm sandboxes for grading: starting one, with pytest in it, costs more than most test suites."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evals.utils.sandbox import Limits, SandboxKind
+from evals.utils.session import Session
+
+GRADER = Path(__file__).parent / "grader"
+GRADER_INSIDE = "/run/grading"
+IDLE = 2  # rooms kept between gradings
+
+
+@dataclass
+class Room:
+    """One sandbox with an empty workspace. ``tasks`` have been graded in it."""
+
+    folder: Path
+    session: Session
+    tasks: set[str] = field(default_factory=set)
+
+    async def close(self) -> None:
+        await self.session.close()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+
+class GradingRooms:
+    """Lends rooms. A room is emptied between two submissions and never lent twice for the same task, so that no
+    submission can leave what it saw of the hidden tests to a later one of its task.
+
+    Args:
+        kind: of the sandbox.
+        limits: of every grading; ``wall_s`` is for a whole one.
+    """
+
+    def __init__(self, kind: SandboxKind, limits: Limits) -> None:
+        self.limits = limits
+        self._kind = kind
+        self._idle: list[Room] = []
+
+    @contextlib.asynccontextmanager
+    async def room(self, task: str) -> AsyncIterator[Session]:
+        """An empty room for one submission of a task.
+
+        Raises:
+            OSError: there is no space for its folder.
+        """
+        room = next((room for room in self._idle if task not in room.tasks), None)
+        if room is None:
+            room = self._new()
+        else:
+            self._idle.remove(room)
+        room.tasks.add(task)
+        try:
+            yield room.session
+            await room.session.renew()
+        except BaseException:
+            await room.close()
+            raise
+        self._idle.append(room)
+        while len(self._idle) > IDLE:
+            await self._idle.pop(0).close()
+
+    def _new(self) -> Room:
+        folder = Path(tempfile.mkdtemp(prefix="grading-"))
+        tree = folder / "workspace"
+        tree.mkdir()
+        readonly = [(GRADER, GRADER_INSIDE)]
+        env = {"PYTHONPATH": GRADER_INSIDE}
+        return Room(folder, Session(self._kind, tree, self.limits, readonly=readonly, env=env))
+
+    async def close(self) -> None:
+        """End all idle rooms."""
+        while self._idle:
+            await self._idle.pop().close()
