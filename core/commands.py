@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from core.design_file import Design, DesignError, resolve_design
@@ -38,6 +39,8 @@ async def execute(options: Options) -> int:
     if options.kind != "h1":
         split_of(options, tasks)
     _designs(options)
+    if options.history_ckpt_path is not None:
+        _check_checkpoint(options)
     kind = _sandbox(options)
     settings = GatewaySettings.from_environment(options.execution_model)
     for model in (options.execution_model, options.meta_model):
@@ -57,13 +60,26 @@ async def execute(options: Options) -> int:
             try:
                 return await KINDS[options.kind](run)
             except InfraError as error:
-                run.summarise("interrupted", [], error=str(error))
+                run.summarise("interrupted", error=str(error))
                 progress.say(f"stopped: {error}\ngo on with: python run_main.py --resume {options.name}")
                 return EXIT_FAILED
             except asyncio.CancelledError:
-                run.summarise("interrupted", [])
+                run.summarise("interrupted")
                 progress.say(f"interrupted; go on with: python run_main.py --resume {options.name}")
                 raise
+
+
+def _check_checkpoint(options: Options) -> None:
+    path = Path(options.history_ckpt_path)
+    path = path / "archive.json" if path.is_dir() else path
+    if path.name != "archive.json" or not path.is_file():
+        raise UsageError(
+            f"--history_ckpt_path takes another run's archive.json, not {options.history_ckpt_path}"
+        )
+    try:
+        Memo_Manager.load(path.parent, MEMO_ARCHIVE / options.task_type)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _sandbox(options: Options) -> SandboxKind:
@@ -119,7 +135,8 @@ def _report(run: Run, rows: Sequence[Row], title: str) -> int:
         for r in rows
         if r.versus
     }
-    run.summarise("done", [r.summary() for r in rows], paired=pairs)
+    run.designs = [r.summary() for r in rows]
+    run.summarise("done", paired=pairs)
     notes = ["SE over tasks (repeats averaged first); delta, interval and p paired by task."]
     tables.comparison(rows, title, [*notes, *_model_note(run.options), f"Everything is in {run.folder}"])
     return EXIT_DONE if all(r.status == "ok" for r in rows) else EXIT_FAILED
@@ -128,16 +145,33 @@ def _report(run: Run, rows: Sequence[Row], title: str) -> int:
 async def _evolve(run: Run) -> int:
     options = run.options
     gateway_client.connect(run.gateway.socket_path, run.gateway.issue_token({"design": "meta agent"}))
-    archive = Memo_Manager.load(run.folder, MEMO_ARCHIVE / options.task_type)
 
     def on_event(event: Event) -> None:
         line = describe(event)
         if line:
             run.progress.say(line)
         if isinstance(event, ProposalEnded):
-            run.summarise("interrupted", _archived(run, archive))
+            run.designs = _archived(run, archive)
+            run.summarise("interrupted")
 
-    agent = MetaAgent(
+    try:
+        archive = Memo_Manager.load(run.folder, MEMO_ARCHIVE / options.task_type)
+        agent = _meta_agent(run, archive, on_event)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    await agent.forward(options.steps)
+    run.designs = _archived(run, archive)
+    summary = run.summarise("done")
+    title = (
+        f"{options.name}: {options.steps} steps of evolution, seed {options.seed}, {summary['wall_s']:.0f} s"
+    )
+    tables.archive(archive, title, [*_evolution_notes(run, archive), *_model_note(options)])
+    return EXIT_DONE
+
+
+def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], None]) -> MetaAgent:
+    options = run.options
+    return MetaAgent(
         options.task_type,
         options.meta_model,
         options.execution_model,
@@ -150,25 +184,19 @@ async def _evolve(run: Run) -> int:
         selection=options.selection,
         on_event=on_event,
     )
-    try:
-        await agent.forward(options.steps)
-    finally:
-        run.summarise("interrupted", _archived(run, archive))
-    summary = run.summarise("done", _archived(run, archive))
+
+
+def _evolution_notes(run: Run, archive: Memo_Manager) -> list[str]:
     best = archive.best()
-    tables.archive(
-        archive,
-        f"{options.name}: {options.steps} steps of evolution, seed {options.seed}, {summary['wall_s']:.0f} s",
-        [
-            "Rewards are means over the training tasks that chose these designs: the best one is flattered by that.",
-            *_model_note(options),
-            "What to do next:",
-            f"  score the best on unseen tasks  python run_main.py --status test --memo_SHA no_mem,{best.sha}",
-            f"  read it                         {archive.path(best)}",
-            f"  evolve on from here             python run_main.py --history_ckpt_path {run.folder / 'archive.json'}",
-        ],
-    )
-    return EXIT_DONE
+    if best is None:
+        return ["No design could be scored; the reasons are in the last column."]
+    return [
+        "Rewards are means over the training tasks that chose these designs: the best one is flattered by that.",
+        "What to do next:",
+        f"  score the best on unseen tasks  python run_main.py --status test --memo_SHA no_mem,{best.sha}",
+        f"  read it                         {archive.path(best)}",
+        f"  evolve on from here             python run_main.py --history_ckpt_path {run.folder / 'archive.json'}",
+    ]
 
 
 def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
@@ -200,7 +228,7 @@ def describe(event: Event) -> str | None:
     if isinstance(event, ProposalEnded):
         proposal, record = event.proposal, event.record
         if record is None:
-            return f"  {proposal.child}: dropped, {proposal.reason}"
+            return f"  {proposal.child or 'a proposal'}: dropped, {proposal.reason}"
         if record.reward is None:
             return f"  {record.sha}: {record.status}: {(record.error or '').splitlines()[-1]}"
         return f"  {record.sha} (parent {record.parent}): reward {record.reward:.3f}, resolved {record.resolved:.0%}"

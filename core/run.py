@@ -6,8 +6,8 @@ import contextlib
 import fcntl
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Run:
     config: dict[str, Any]
     progress: Progress
     started: float
+    designs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def projects(self) -> dict[str, str]:
@@ -74,8 +75,8 @@ class Run:
                 return group.prompt_tokens + group.completion_tokens, cost
         return 0, 0.0
 
-    def summarise(self, state: str, designs: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        """Write ``summary.json`` (DESIGN of the file: README, "What a run leaves")."""
+    def summarise(self, state: str, **more: Any) -> dict[str, Any]:
+        """Write ``summary.json``: how the run stands, what it cost, and what is known of its ``designs``."""
         [spent] = totals(self.gateway.ledger_path)
         summary = {
             "schema": 1,
@@ -85,7 +86,7 @@ class Run:
             "meta_model": self.options.meta_model,
             "execution_model": self.options.execution_model,
             "sandbox": self.kind.kind,
-            "designs": list(designs),
+            "designs": self.designs,
             "calls": {"total": spent.calls, "from_ledger": 0},
             "tokens": {
                 "prompt": spent.prompt_tokens,

@@ -58,6 +58,7 @@ CASES = {
     "missing task file": (["--tasks", "nowhere.jsonl"], "nowhere.jsonl"),
     "no task left": (["--status", "test", "--memo_SHA", "no_mem", "--train_size", "54"], "--train_size"),
     "folder as name": (["--result_dir", "../x"], "--result_dir"),
+    "no archive to go on from": (["--history_ckpt_path", "nowhere/archive.json"], "--history_ckpt_path"),
     "unknown run": (["--resume", "nothing"], "nothing"),
     "run outside": (["--resume", "../x"], "--resume"),
 }

@@ -68,9 +68,9 @@ def evaluated(tmp_path_factory):
 def test_an_evaluation_prints_its_table_and_leaves_a_complete_folder(evaluated):
     tmp_path, (out, err) = evaluated
     assert (
-        "no_mem" in out
+        ("no_mem" in out
         and "claude_md" in out
-        and "delta vs no_mem" in out.replace("\n", " ")
+        and "delta vs no_mem" in out.replace("\n", " "))
         or "delta" in out
     )
     assert "offline" in err and "no language model" in out
