@@ -17,6 +17,8 @@ from .source import Function, SourceFile
 
 MAX_FUNCTIONS = 30
 MAX_CANDIDATES = 3500
+PLACE_TOKEN = 0.4
+MAX_OF_FUNCTION = 1200  # of a long function the rarer kinds of edit are left out
 MAX_OF_MODULE = 400  # tables of constants would crowd out the code
 
 _TOKEN = re.compile(
@@ -50,6 +52,11 @@ def token_diff(before: str, after: str) -> dict[str, float]:
         come = Counter({f"{x} {y}": n for (x, y), n in (pairs_b - pairs_a).items()})
         return {**{f"-{t}": 0.5 * n for t, n in gone.items()}, **{f"+{t}": 0.5 * n for t, n in come.items()}}
     out = {f"-{t}": token_weight(t) * n for t, n in gone.items()}
+    head = 0
+    while head < min(len(a), len(b)) and a[head] == b[head]:
+        head += 1
+    if head and head < len(b):
+        out[f"@{a[head - 1]} {b[head]}"] = PLACE_TOKEN  # where the change begins: `return f`, `[ f`
     out.update({f"+{t}": token_weight(t) * n for t, n in come.items()})
     return out
 
@@ -122,7 +129,11 @@ class Candidate:
 
 
 def trimmed(text: str, start: int, end: int, new: str) -> tuple[int, int, str]:
-    """The smallest splice with the same result: common prefix first, then common suffix, left out."""
+    """The one smallest splice with the same result: first the common start, then the common end left out.
+
+    A pure insertion or deletion can often be shifted; it is moved as far right as it goes, so that equal
+    results have equal splices whatever span they were first written for.
+    """
     old = text[start:end]
     head = 0
     limit = min(len(old), len(new))
@@ -132,7 +143,15 @@ def trimmed(text: str, start: int, end: int, new: str) -> tuple[int, int, str]:
     limit -= head
     while tail < limit and old[-1 - tail] == new[-1 - tail]:
         tail += 1
-    return start + head, end - tail, new[head : len(new) - tail]
+    start, end, new = start + head, end - tail, new[head : len(new) - tail]
+    if start == end:
+        while new and end < len(text) and text[end] == new[0]:
+            new = new[1:] + new[0]
+            start, end = start + 1, end + 1
+    elif not new:
+        while end < len(text) and text[start] == text[end]:
+            start, end = start + 1, end + 1
+    return start, end, new
 
 
 @lru_cache(maxsize=2048)
@@ -152,8 +171,12 @@ def _of_function(
         # Several operators may give the same edit: it counts as the most frequent kind.
         if key not in seen or OPERATOR_WEIGHT.get(op, 1.0) > OPERATOR_WEIGHT.get(seen[key].op, 1.0):
             seen[key] = Candidate(source, function, op, *key)
-    found_here = tuple(seen.values())
-    return found_here if function.name else found_here[:MAX_OF_MODULE]
+    most = MAX_OF_FUNCTION if function.name else MAX_OF_MODULE
+    if len(seen) <= most:
+        return tuple(seen.values())
+    kinds = Counter(c.op for c in seen.values())
+    ranked = sorted(seen.values(), key=lambda c: -OPERATOR_WEIGHT.get(c.op, 1.0) / kinds[c.op] ** 0.6)
+    return tuple(ranked[:most])
 
 
 def pool(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from .conversation import State
 from .localize import called_names, locate, test_source
+from .operators.base import BUILTINS
 from .source import is_test_path, parse_source, resolve_import, words
 from .testlog import TestRun
 
@@ -126,11 +129,29 @@ def _wanted(state: State, run: TestRun) -> str:
         return _first_source(state, run, sources)
     if any(failure.frames and not is_test_path(failure.frames[-1].path) for failure in run.failures[:4]):
         return _helper_module(state, run)
+    if own := _test_with_helpers(state, run):
+        return own
     defined = {f.name for p in read for f in parse_source(p, state.files[p].original).functions}
     defined |= {f.owner for p in read for f in parse_source(p, state.files[p].original).functions}
     if not _test_names(state, run) & (defined - {""}):
         return _defining(state, sources) or ("" if state.found else "?")
     return _helper_module(state, run)
+
+
+_CALL = re.compile(r"(?<![\w.])([a-z_]\w*)\(")
+
+
+def _test_with_helpers(state: State, run: TestRun) -> str:
+    """The test file, when the failing test uses functions or fixtures that are not in the sources read."""
+    failure = run.failures[0]
+    if not _readable(state, failure.path) or not failure.body:
+        return ""
+    known = {f.name for p, s in state.files.items() for f in parse_source(p, s.original).functions}
+    body = re.sub(r"(\"[^\"\n]*\"|'[^'\n]*')", "", failure.body)
+    signature = re.search(r"def test\w*\((.*?)\)", body, re.S)
+    fixtures = signature and "[" not in failure.test and signature.group(1).replace("self", "").strip(" ,")
+    called = {n for n in _CALL.findall(body) if not n.startswith("test")} - BUILTINS - known
+    return failure.path if called or fixtures else ""
 
 
 def _defining(state: State, sources: list[str]) -> str:

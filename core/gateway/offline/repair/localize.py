@@ -47,12 +47,26 @@ def test_source(failure: Failure, tests: tuple[SourceFile, ...]) -> tuple[str, s
     """(whole source of the failing test, its failing line) from the output or from the test file read."""
     body = failure.body
     for source in tests:
-        if source.path != failure.path:
-            continue
+        if source.path == failure.path:
+            for function in source.functions:
+                if function.name and function.name == failure.function:
+                    body = _lines(source, function)
+    # Helpers and fixtures of the test files belong to the test.
+    helpers: dict[str, str] = {}
+    for source in tests:
         for function in source.functions:
-            if function.name and function.name == failure.function:
-                body = "\n".join(source.lines[function.first - 1 : function.last])
+            if function.name and not function.name.startswith("test"):
+                helpers.setdefault(function.name, _lines(source, function))
+    added: set[str] = set()
+    for _ in range(2):
+        for name in sorted(called_names(body) & set(helpers) - added):
+            added.add(name)
+            body += "\n" + helpers[name]
     return body, failure.failing_line
+
+
+def _lines(source: SourceFile, function: Function) -> str:
+    return "\n".join(source.lines[function.first - 1 : function.last])
 
 
 def _frame_weights(failure: Failure, sources: tuple[SourceFile, ...]) -> dict[Function, float]:

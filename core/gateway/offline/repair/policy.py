@@ -20,7 +20,9 @@ from .testlog import TestRun
 
 TEST_TIMEOUT_S = 20
 OTHER_FILE = 0.67  # a candidate in another file costs three steps instead of two
-SAME_EFFECT, BROKE_MORE, MOVED = 0.7, 0.85, 1.2  # what a failed try says about its line
+SAME_EFFECT, BROKE_MORE, MOVED = 0.75, 0.85, 1.1  # what a failed try says about its line
+TRIED = 0.95  # and about its function
+LOOK_AHEAD = 200
 MAX_EDIT_ERRORS = 4
 
 
@@ -155,10 +157,10 @@ def _ordered(
     return tuple(ranking.order(scores, seed, salt))
 
 
-def _learned(search: Search, candidates: tuple[Candidate, ...]) -> dict[tuple[str, int], float]:
-    """Multiplier of a line from the tries made on it: no effect, more broken, or the error moved."""
+def _learned(search: Search, candidates: tuple[Candidate, ...]) -> dict[tuple[str, int | str], float]:
+    """Multipliers of lines and functions from the tries there: no effect, more broken, or the error moved."""
     by_key = {c.key: c for c in candidates}
-    out: dict[tuple[str, int], float] = {}
+    out: dict[tuple[str, int | str], float] = {}
     for key, run in search.tried.items():
         if key not in by_key:
             continue
@@ -168,8 +170,9 @@ def _learned(search: Search, candidates: tuple[Candidate, ...]) -> dict[tuple[st
             factor = MOVED
         else:
             factor = BROKE_MORE
-        place = (key[0], by_key[key].line)
-        out[place] = out.get(place, 1.0) * factor
+        line, function = (key[0], by_key[key].line), (key[0], by_key[key].function.qualname)
+        out[line] = out.get(line, 1.0) * factor
+        out[function] = out.get(function, 1.0) * TRIED
     return out
 
 
@@ -207,29 +210,30 @@ def _pick(
     scores: tuple[float, ...],
     order: tuple[int, ...],
     search: Search,
-    learned: dict[tuple[str, int], float],
+    learned: dict[tuple[str, int | str], float],
     dirty: set[str],
     refused: set[str],
 ) -> Candidate | None:
-    """The best candidate not tried yet, looking a little down the order for what the tries taught."""
-    best: tuple[float, Candidate] | None = None
-    looked = 0
+    """The best candidate not tried yet, looking down the order as far as the tries may have changed it."""
+    found: list[tuple[float, int]] = []
     for rank, index in enumerate(order):
         candidate = candidates[index]
-        if candidate.key in search.tried or not candidate.parses:
-            continue
-        if refused and hashlib.sha256(candidate.result().encode(errors="replace")).hexdigest() in refused:
+        if candidate.key in search.tried:
             continue
         value = scores[index] * learned.get((candidate.path, candidate.line), 1.0)
-        value *= 0.995**rank  # the seeded order decides between near ties
+        value *= learned.get((candidate.path, candidate.function.qualname), 1.0)
+        value *= 0.998**rank  # the seeded order decides between near ties
         if dirty and candidate.path not in dirty:
             value *= OTHER_FILE
-        if best is None or value > best[0]:
-            best = (value, candidate)
-        looked += 1
-        if looked >= 25:
+        found.append((-value, index))
+        if len(found) >= LOOK_AHEAD:
             break
-    return best[1] if best else None
+    for _, index in sorted(found):
+        candidate = candidates[index]
+        digest = hashlib.sha256(candidate.result().encode(errors="replace")).hexdigest()
+        if candidate.parses and digest not in refused:
+            return candidate
+    return None
 
 
 def _refused(state: State) -> set[str]:
@@ -268,7 +272,8 @@ def replace_text(path: str, current: str, wanted: str, thought: str) -> dict:
     first = current.rfind("\n", 0, start) + 1
     last = current.find("\n", end)
     last = len(current) if last < 0 else last
-    while current.count(current[first:last]) != 1 or first == last:
+    # find and rfind, not count: overlapping occurrences would be replaced at the wrong place.
+    while first == last or not current.find(old := current[first:last]) == first == current.rfind(old):
         if first == 0 and last == len(current):
             return {"thought": thought, "action": "edit_file", "path": path, "content": wanted}
         first = current.rfind("\n", 0, max(first - 1, 0)) + 1

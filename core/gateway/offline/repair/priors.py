@@ -20,14 +20,14 @@ OPERATOR_WEIGHT: dict[str, float] = {
     "drop_argument": 1.5, "add_keyword": 5, "add_flag": 1.5, "builtin_option": 4, "builtin_key": 1,
     "builtin_default": 3, "subscript_get": 3, "subscript_index": 1.5,
     # wrapping
-    "wrap_helper_key": 5, "wrap_helper_argument": 3, "wrap_helper_returned": 4, "wrap_helper_assigned": 3,
-    "wrap_helper_compared": 3, "wrap_helper_iterated": 2, "wrap_helper_element": 2, "wrap_helper_receiver": 1,
-    "wrap_helper_two": 1, "wrap_builtin": 3, "clamp": 1, "round_two": 1, "append_method": 4, "factor": 2,
+    "wrap_helper_key": 8, "wrap_helper_argument": 6, "wrap_helper_returned": 7, "wrap_helper_assigned": 6,
+    "wrap_helper_compared": 6, "wrap_helper_iterated": 4, "wrap_helper_element": 4, "wrap_helper_receiver": 2,
+    "wrap_helper_two": 1, "wrap_builtin": 3, "clamp": 1, "round_two": 1, "append_method": 4, "factor": 4,
     "term": 0.7, "factor_number": 1, "unwrap_call": 3, "unwrap_many": 1, "unwrap_method": 3,
     # statements
-    "loop_word": 3, "return_value": 2, "yield_from": 1, "drop_statement": 2.5, "swap_statements": 2,
+    "loop_word": 3, "return_value": 2, "return_self": 0.5, "yield_from": 1, "drop_statement": 2.5, "swap_statements": 2,
     "dedent": 3, "early_return": 3, "early_raise": 1.5, "early_default": 0.5, "early_helper": 1,
-    "missing_return": 4, "insert_start": 2, "insert_end": 3, "insert_block": 1.5, "insert_guard": 2.5,
+    "missing_return": 4, "insert_start": 2.5, "insert_end": 5, "insert_block": 1.5, "insert_guard": 2.5,
     # an edit that only a note suggested: nothing but its similarity speaks for it
     "from_note": 0.5,
 }  # fmt: skip

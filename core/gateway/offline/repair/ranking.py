@@ -6,25 +6,49 @@ import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from . import memory_similarity as memory
-from .candidates import Candidate
+from .candidates import Candidate, tokens
 from .localize import error_lines
 from .priors import OPERATOR_WEIGHT
 from .source import words
 from .symptoms import factors
 from .testlog import TestRun
 
-PRIOR_SHARE, NOTE_SHARE = 0.4, 0.6
+PRIOR_SHARE, NOTE_SHARE = 0.5, 0.5
 NOTE_FLOOR = 0.3  # keeps a note that resembles nothing much from electing a winner anyway
 SIBLING_POWER = 0.6
+PLACE_POWER, KIND_POWER = 0.7, 0.3  # how much place and symptom, and the operator, count beside a note
+STRANGE, FAMILIAR = 0.4, 1.6
 NOISE = 0.15  # scale of the Gumbel noise on log scores: a repeat differs, but not much
+
+
+def familiar_pairs(candidates: Sequence[Candidate]) -> frozenset[tuple[str, str]]:
+    """Adjacent tokens that occur in the files at hand, each line for itself."""
+    sources = {c.source.path: c.source for c in candidates}
+    return frozenset(
+        pair
+        for source in sources.values()
+        for line in source.lines
+        for pair in pairwise(tokens(line.strip()))
+    )
+
+
+def naturalness(candidate: Candidate, familiar: frozenset[tuple[str, str]]) -> float:
+    """Share of the new token pairs of an edit that the project has elsewhere, as a factor around 1."""
+    old = set(pairwise(tokens(candidate.before)))
+    new = [pair for pair in pairwise(tokens(candidate.after)) if pair not in old]
+    if not new:
+        return 1.0
+    return STRANGE + (FAMILIAR - STRANGE) * sum(pair in familiar for pair in new) / len(new)
 
 
 def prior_weights(
     candidates: Sequence[Candidate], weights: Mapping[object, float], run: TestRun, issue: str
 ) -> list[float]:
-    """Unnormalised prior of each candidate: place^2 * operator * symptom * line / siblings^0.6."""
+    """Unnormalised prior: place^2 * operator * symptom * line * naturalness / siblings^0.6."""
+    familiar = familiar_pairs(candidates)
     symptom = factors(run)
     siblings = Counter((c.function, c.op) for c in candidates)
     lines = {path: error_lines(run, path) for path in {c.path for c in candidates}}
@@ -38,7 +62,8 @@ def prior_weights(
             shared = len(words(c.before) & hints)
             bonus[place] = factor * (1.0 + 0.15 * min(shared, 4))
         value = weights.get(c.function, 0.0) ** 2 * OPERATOR_WEIGHT.get(c.op, 1.0) * symptom.get(c.op, 1.0)
-        out.append(value * bonus[place] / siblings[c.function, c.op] ** SIBLING_POWER)
+        value *= bonus[place] * naturalness(c, familiar)
+        out.append(value / siblings[c.function, c.op] ** SIBLING_POWER)
     return out
 
 
@@ -56,12 +81,22 @@ def score(
     if not notes.items:
         return scores
     share = NOTE_SHARE / max(notes.mass, memory.LEAST_MASS)
+    places = [p / OPERATOR_WEIGHT.get(c.op, 1.0) for p, c in zip(prior, candidates, strict=True)]
+    siblings = Counter((c.function, c.op) for c in candidates)
+    places = [
+        p * siblings[c.function, c.op] ** SIBLING_POWER for p, c in zip(places, candidates, strict=True)
+    ]
+    top = max(places, default=0.0) or 1.0
+    standing = [
+        (p / top) ** PLACE_POWER * OPERATOR_WEIGHT.get(c.op, 1.0) ** KIND_POWER
+        for p, c in zip(places, candidates, strict=True)
+    ]
     for note in notes.items:
         evidence, best = {}, 0.0
         for index, c in enumerate(candidates):
             similar = memory.similarity(note, c)
             if similar > 0.0:
-                evidence[index] = similar**3 * weights.get(c.function, 0.0)
+                evidence[index] = similar**3 * standing[index]
                 best = max(best, similar)
         if not evidence:
             continue

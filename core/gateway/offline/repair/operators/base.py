@@ -62,9 +62,15 @@ class Scope:
         start, end = self.source.span(node)
         return Proposal(op, start, end, text)
 
-    def tight(self, node: ast.AST, text: str) -> str:
-        """`text` as a replacement of `node`, in parentheses where the surroundings bind tighter."""
+    def tight(self, node: ast.AST, text: str, symbol: str = "") -> str:
+        """`text` as a replacement of `node`, in parentheses where the surroundings bind tighter.
+
+        `symbol` is the outermost operator of `text` when the caller knows it.
+        """
         parent = self.parents.get(node)
+        additive = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
+        if additive and (symbol in ("*", "/", "//") or (symbol in ("+", "-") and parent.left is node)):
+            return text
         if isinstance(parent, ast.BinOp | ast.UnaryOp | ast.Attribute | ast.Starred | ast.Await):
             return f"({text})"
         if isinstance(parent, ast.Subscript | ast.Call) and getattr(parent, "value", None) is node:
@@ -165,6 +171,8 @@ def _project_names(scope: Scope, project: dict[str, SourceFile], files: tuple[st
             places.append((project[path], (local, target.partition(":")[2])))
         elif path and target.partition(":")[2] and local.islower():
             scope.helpers.append(Helper(local))  # not read, but a project function by its look
+        elif path and target.partition(":")[2] and local.isupper():
+            scope.constants[local] = ast.Constant(value=0)  # not read: taken for a number
     for place, binding in places:
         for function in place.functions:
             if not function.name or function.owner or function.qualname != function.name:

@@ -44,7 +44,7 @@ def _returns(scope: Scope, node: ast.Return) -> Iterator[Proposal]:
         for value in ("None", *scope.variables):
             yield scope.replace("return_value", node.value, value)
     elif isinstance(node.value, ast.Name) and scope.self_name:
-        yield scope.replace("return_value", node.value, scope.self_name)
+        yield scope.replace("return_self", node.value, scope.self_name)
     if isinstance(node.value, ast.Tuple) and len(node.value.elts) == 2:
         a, b = (scope.text(e) for e in node.value.elts)
         start, end = scope.source.span(node.value.elts[0])[0], scope.source.span(node.value.elts[1])[1]
@@ -230,6 +230,8 @@ def _nested_insertions(scope: Scope, node: ast.For | ast.While | ast.If) -> Iter
     for text in _usable_statements(scope)[:12]:
         start, end = scope.source.span(first)[0], scope.source.span(last)[1]
         if isinstance(last, ast.Return | ast.Raise | ast.Break | ast.Continue):
-            yield Proposal("insert_block", start, start, f"{text}\n{scope.indent(first)}")
+            before = scope.source.span(last)[0]
+            for at in {start, before}:
+                yield Proposal("insert_block", at, at, f"{text}\n{scope.indent(first)}")
         else:
             yield Proposal("insert_block", end, end, f"\n{scope.indent(last)}{text}")

@@ -157,7 +157,8 @@ def _callee(scope: Scope, node: ast.Name, name: str, call: ast.Call) -> Iterator
     if name in scope.functions:
         for other, arguments in scope.functions.items():
             low, high = arity(arguments, bound=False)
-            if other != name and low <= len(call.args) + len(call.keywords) <= high:
+            recursive = other == scope.function.name
+            if other != name and not recursive and low <= len(call.args) + len(call.keywords) <= high:
                 yield scope.replace("function_swap", node, other)
 
 
@@ -282,8 +283,12 @@ def wrapping(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
     factors = [
         name
         for name, value in scope.constants.items()
-        if isinstance(value, ast.Constant | ast.BinOp)
-        and not (isinstance(value, ast.Constant) and not isinstance(value.value, int | float))
+        if isinstance(value, ast.BinOp)
+        or (
+            isinstance(value, ast.Constant)
+            and isinstance(value.value, int | float)
+            and value.value is not True
+        )
     ]
     if isinstance(node, ast.Name | ast.Attribute | ast.BinOp | ast.Call | ast.Subscript):
         body = f"({text})" if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Mult) else text
@@ -291,7 +296,7 @@ def wrapping(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
             for sign in ("*", "/", "//", "+", "-"):
                 op = "factor" if sign in "*//" else "term"
                 if factor not in text:
-                    yield scope.replace(op, node, scope.tight(node, f"{body} {sign} {factor}"))
+                    yield scope.replace(op, node, scope.tight(node, f"{body} {sign} {factor}", sign))
         if place in ("returned", "assigned"):
             for number in ("100", "60", "1000"):
                 yield scope.replace("factor_number", node, scope.tight(node, f"{body} * {number}"))
@@ -347,14 +352,15 @@ def _value_place(scope: Scope, node: ast.AST) -> str:
 def subscripts(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
     """Dictionary access forms: d[k] <-> d.get(k), with the usual defaults."""
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        if not isinstance(node.slice, ast.Slice | ast.Tuple | ast.UnaryOp):
-            base, key = scope.text(node.value), scope.text(node.slice)
-            number = isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int)
-            if not number:
-                yield scope.replace("subscript_get", node, f"{base}.get({key})")
-                for default in ("0", "[]", '""', "{}", *scope.params):
-                    yield scope.replace("subscript_get", node, f"{base}.get({key}, {default})")
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        if node.func.attr == "get" and not isinstance(node.args[0], ast.Starred):
-            text = f"{scope.text(node.func.value)}[{scope.text(node.args[0])}]"
-            yield scope.replace("subscript_index", node, text)
+        number = isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int)
+        if number or isinstance(node.slice, ast.Slice | ast.Tuple | ast.UnaryOp):
+            return
+        base, key = scope.text(node.value), scope.text(node.slice)
+        yield scope.replace("subscript_get", node, f"{base}.get({key})")
+        for default in ("0", "[]", '""', "{}", *scope.params):
+            yield scope.replace("subscript_get", node, f"{base}.get({key}, {default})")
+        return
+    access = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get"
+    if access and node.args and not isinstance(node.args[0], ast.Starred):
+        text = f"{scope.text(node.func.value)}[{scope.text(node.args[0])}]"
+        yield scope.replace("subscript_index", node, text)

@@ -1,0 +1,130 @@
+"""Memory acts on the order of candidates, through its text alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.gateway.offline.repair import memory_similarity, note_edits, ranking
+from core.gateway.offline.repair.candidates import pool
+from core.gateway.offline.repair.localize import locate
+from core.gateway.offline.repair.source import parse_source
+from core.gateway.offline.repair.testlog import Failure, TestRun
+
+SOURCE = """MINUTE = 60
+
+
+def canon(key):
+    return key.strip().lower()
+
+
+class Store:
+    def __init__(self):
+        self.items = {}
+        self.version = 0
+
+    def put(self, key, value):
+        self.items[canon(key)] = value
+        self.version += 1
+
+    def fetch(self, key, default=None):
+        if key in self.items:
+            return self.items[key]
+        return default
+
+    def drop(self, key):
+        self.rows.pop(key, None)
+        self.version += 1
+
+    def wait(self, minutes, extra):
+        return minutes + extra
+"""
+FILES = ("store.py", "tests/test_store.py")
+
+
+def run_of(function: str, error: str) -> TestRun:
+    failure = Failure(
+        f"tests/test_store.py::test_{function}",
+        error,
+        (),
+        f"assert store.{function}(1)",
+        f"store.{function}(1)",
+    )
+    return TestRun((failure,), 3, True, False, 1, "x")
+
+
+def ranked(memory: str, function: str = "fetch", error: str = "assert None == 1") -> list[str]:
+    source = parse_source("store.py", SOURCE)
+    run = run_of(function, error)
+    weights = locate(run, "", (source,), ())
+    found = pool(weights, (source,), FILES)
+    names = frozenset(("canon", "Store", "items", "version", "fetch", "MINUTE", "minutes"))
+    notes = memory_similarity.read_notes(memory, frozenset(FILES), names)
+    found += note_edits.suggested(notes, weights, (source,), FILES, {c.key for c in found})
+    scores = ranking.score(found, weights, run, "", notes)
+    best = sorted(range(len(found)), key=lambda i: -scores[i])
+    return [found[i].after for i in best]
+
+
+IDIOM = (
+    "- In `store.py` `remove`: test_remove failed; "
+    "fixed by changing `del self.items[key]` to `del self.items[canon(key)]`"
+)
+
+
+def test_an_idiom_noted_elsewhere_raises_its_use_here() -> None:
+    fix = "self.rows.pop(canon(key), None)"
+    without = ranked("", "drop", "assert 1 == 0").index(fix)
+    assert ranked(IDIOM, "drop", "assert 1 == 0").index(fix) < min(without, 6)
+
+
+def test_the_same_note_from_another_project_changes_little() -> None:
+    fix = "return self.items[canon(key)]"
+    foreign = (
+        "- In `lib/users.py` `drop`: fixed by changing `del users[name]` to `del users[clean_name(name)]`"
+    )
+    assert abs(ranked(foreign).index(fix) - ranked("").index(fix)) <= 5
+    assert ranked(foreign)[:3] == ranked("")[:3]
+
+
+def test_the_very_fix_comes_first() -> None:
+    note = "- In `store.py` `fetch`: fixed by changing `return default` to `return default or self.version`"
+    assert ranked(note)[0] == "return default or self.version"
+
+
+def test_a_noted_statement_is_inserted_at_other_places() -> None:
+    note = "- In `store.py` `drop`: fixed by adding `self.version += 1`"
+    assert any("self.version += 1" in text for text in ranked(note)[:12])
+
+
+def test_a_factor_is_carried_over() -> None:
+    note = "- In `store.py` `sleep`: fixed by changing `return pause` to `return pause * MINUTE`"
+    fix = "return minutes * MINUTE + extra"
+    error = "assert 3 == 121"
+    assert ranked(note, "wait", error).index(fix) < min(12, ranked("", "wait", error).index(fix))
+
+
+def test_prose_about_a_helper_acts_weakly() -> None:
+    prose = "Always call `canon(key)` before a lookup."
+    fix = "if canon(key) in self.items:"
+    assert ranked(prose).index(fix) <= ranked("").index(fix)
+
+
+@pytest.mark.parametrize(
+    "memory", ["", "   ", "no code at all", "`" * 99, "{'steps': [", "\x00�", "- `a` -> `"]
+)
+def test_unreadable_memory_does_no_harm(memory: str) -> None:
+    assert ranked(memory)[:5] == ranked("")[:5]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("d[k]", "d[f(k)]", ("wrap", "f(__hole__)")),
+        ("if a:", "if a and b:", ("wrap", "__hole__ and b")),
+        ("g(x)", "g(x, deep=True)", ("keyword", "g|deep=True")),
+        ("return LOW", "return HIGH", ("replace", "LOW|HIGH")),
+        ("x = (", "y", ("", "")),
+    ],
+)
+def test_patterns_of_changes(before: str, after: str, expected: tuple[str, str]) -> None:
+    assert note_edits.pattern(before, after) == expected
