@@ -29,7 +29,10 @@ def test_a_crash_in_a_helper_under_src_is_found_by_its_traceback(repair: Callabl
         "conftest.py": "import sys\nsys.path.insert(0, 'src')\n",
         "src/text/__init__.py": "from .join import joined\n",
         "src/text/join.py": "from .parts import parts\n\n\ndef joined(line):\n    return '-'.join(parts(line))\n",
-        "src/text/parts.py": "def parts(line):\n    words = line.split()\n    return [words[i + 1] for i in range(len(words))]\n",
+        "src/text/parts.py": (
+            "def parts(line):\n    words = line.split()\n"
+            "    return [words[i + 1] for i in range(len(words))]\n"
+        ),
         "tests/test_text.py": (
             "import text\n\n\nclass TestJoin:\n    def test_joined(self):\n"
             "        assert text.joined('a b') == 'a-b'\n\n\n"

@@ -37,6 +37,7 @@ class SourceFile:
     lines: list[str] = field(default_factory=list)
     imports: dict[str, str] = field(default_factory=dict)  # local name -> "module" or "module:name"
     constants: dict[str, ast.expr] = field(default_factory=dict)  # module-level NAME = value
+    nodes: list[ast.AST] = field(default_factory=list)  # every node of the tree
     _spans: dict[ast.AST, tuple[int, int]] = field(default_factory=dict)
 
     def offset(self, line: int, column: int) -> int:
@@ -118,7 +119,8 @@ def parse_source(path: str, text: str) -> SourceFile:
         starts.append(at)
         at += len(line) + 1
     source = SourceFile(path, text, tree, functions, starts, lines)
-    for node in ast.walk(tree):
+    source.nodes = list(ast.walk(tree))
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 dots = "." * node.level

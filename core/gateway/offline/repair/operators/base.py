@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..source import FUNCTION, Function, SourceFile, resolve_import
@@ -139,7 +140,7 @@ def arity(arguments: ast.arguments, bound: bool) -> tuple[int, int]:
 
 def _class_members(scope: Scope) -> None:
     owner = scope.function.owner
-    for node in ast.walk(scope.source.tree):
+    for node in scope.source.nodes:
         if not (isinstance(node, ast.ClassDef) and node.name == owner):
             continue
         found: list[str] = []
@@ -202,7 +203,7 @@ def _project_names(scope: Scope, project: dict[str, SourceFile], files: tuple[st
 def _literals(scope: Scope) -> None:
     strings: list[str] = []
     numbers: list[str] = []
-    for node in ast.walk(scope.source.tree):
+    for node in scope.source.nodes:
         if isinstance(node, ast.Raise) and node.exc is not None:
             name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             if isinstance(name, ast.Name):
@@ -226,35 +227,44 @@ def names_in(node: ast.AST) -> frozenset[str]:
     return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
-def _ingredients(scope: Scope) -> None:
-    """Conditions and short statements of the whole file: what a missing piece is often a copy of."""
+class Ingredients(NamedTuple):
+    """Pieces of a file that a missing piece is often a copy of, each with the names it uses."""
+
+    conditions: list[tuple[str, frozenset[str]]]
+    statements: list[tuple[str, frozenset[str]]]
+    guards: list[tuple[str, str, frozenset[str]]]
+
+
+@lru_cache(maxsize=512)
+def _ingredients(source: SourceFile, owner: str) -> Ingredients:
+    """Conditions and guards of the whole file, short statements of one class (or of the functions)."""
     conditions: dict[str, frozenset[str]] = {}
     statements: dict[str, frozenset[str]] = {}
     guards: dict[tuple[str, str], frozenset[str]] = {}
-    for function in scope.source.functions:
+    for function in source.functions:
         if not function.name:
             continue
         for node in ast.walk(function.node):
             if isinstance(node, ast.If | ast.While):
                 parts = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
                 for part in parts:
-                    text = scope.text(part)
+                    text = source.of(part)
                     if len(text) <= 60 and "\n" not in text:
                         conditions.setdefault(text, names_in(part))
                 leaves = isinstance(node.body[0], ast.Return | ast.Raise | ast.Continue)
                 if isinstance(node, ast.If) and len(node.body) == 1 and leaves and not node.orelse:
-                    guard = (scope.text(node.test), scope.text(node.body[0]))
+                    guard = (source.of(node.test), source.of(node.body[0]))
                     if "\n" not in "".join(guard) and sum(map(len, guard)) <= 120:
                         guards.setdefault(guard, names_in(node))
             elif isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.Raise):
-                if function.owner != scope.function.owner:
+                if function.owner != owner:
                     continue
                 calls = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-                text = scope.text(node)
+                text = source.of(node)
                 if (calls or not isinstance(node, ast.Expr)) and len(text) <= 80 and "\n" not in text:
                     statements.setdefault(text, names_in(node))
-    scope.guards = [(*guard, names) for guard, names in guards.items()]
-    scope.conditions, scope.inner_statements = list(conditions.items()), list(statements.items())
+    whole = [(*guard, names) for guard, names in guards.items()]
+    return Ingredients(list(conditions.items()), list(statements.items()), whole)
 
 
 def build_scope(
@@ -280,5 +290,5 @@ def build_scope(
     _project_names(scope, project, files)
     _literals(scope)
     if whole:
-        _ingredients(scope)
+        scope.conditions, scope.inner_statements, scope.guards = _ingredients(source, function.owner)
     return scope
