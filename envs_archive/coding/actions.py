@@ -16,6 +16,7 @@ from .stable_text import stabilise
 
 __all__ = ["ActionError", "ActionLimits", "SandboxLost", "execute", "parse_action"]
 
+NO_PERL = re.compile(r"invalid option|not (built|compiled)|does not support")  # of grep -P
 MAX_MATCH_LINE = 300  # characters shown of one matching line
 
 
@@ -90,12 +91,15 @@ async def _search(action: dict[str, Any], workspace: Path, session: Session, lim
     target, name = file_actions.locate(workspace, action.get("path", "."), "search")
     if not target.exists():
         raise ActionError(f"search: {name} does not exist")
-    argv = ["grep", "-rnIHE", "--exclude-dir=.git", "--exclude-dir=__pycache__"]
+    argv = ["--exclude-dir=.git", "--exclude-dir=__pycache__"]
     argv += [f"--max-count={limits.search_matches}"]
     if action.get("glob"):
         argv.append(f"--include={action['glob']}")
     argv += ["-e", pattern, "--", name]
-    result = await _run(session, argv, limits.command_timeout)
+    # Perl's expressions are what models write (\d, (?:...)); a grep without them still has the extended ones.
+    result = await _run(session, ["grep", "-rnIHP", *argv], limits.command_timeout)
+    if result.exit_code == 2 and NO_PERL.search(result.output):
+        result = await _run(session, ["grep", "-rnIHE", *argv], limits.command_timeout)
     if result.timed_out:
         raise ActionError(f"search: timed out after {limits.command_timeout:g} s")
     matches = [line for line in map(_match_line, result.output.split("\n")) if line is not None]

@@ -17,7 +17,7 @@ You work in steps. Answer every turn with exactly one JSON object, which is one 
 {"action": "edit_file", "path": "src/a.py", "content": "the whole new content of the file"}
 {"action": "create_file", "path": "src/b.py", "content": "..."}
 {"action": "run_command", "command": "python -m pytest -q", "timeout": 60}
-{"action": "search", "pattern": "extended regular expression", "path": ".", "glob": "*.py"}
+{"action": "search", "pattern": "regular expression", "path": ".", "glob": "*.py"}
 {"action": "list_dir", "path": "."}
 {"action": "submit"}
 An action may also have a "thought", a string with your reasoning. "timeout" (seconds), and "path" \
