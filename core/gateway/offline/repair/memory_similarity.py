@@ -20,6 +20,7 @@ THRESHOLD = 0.2  # squared cosine at or below which a note says nothing about a 
 LEAST_MASS = 3.0  # with fewer notes than this, each still has only this share of the say
 FOREIGN = 0.12  # weight of a fix made in a file this project does not have
 PROSE = 0.25
+OWN = 0.3  # from this weight on a note is taken to be about this project
 PLAIN = 0.35  # weight of a change without any name of the project in it
 MAX_NOTES = 60
 _NAME = re.compile(r"[A-Za-z_]\w{2,}")

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from core.gateway.offline.notes import EditNote
 
+from . import memory_similarity
 from .candidates import Candidate, trimmed
 from .memory_similarity import Notes
 from .operators import Scope, build_scope
@@ -230,12 +231,14 @@ def suggested(
             out.append(Candidate(source, function, "from_note", *key))
 
     for note in notes.items:
-        if note.weight < 0.5 or not (note.edit.before or note.edit.after):
+        if note.weight < memory_similarity.OWN or not (note.edit.before or note.edit.after):
             continue
         for source in sources:
             if source.functions:
                 for start, end, text in _literal(note.edit, source):
                     add(source, _owner(source, start), start, end, text)
+        if note.weight <= memory_similarity.PLAIN:
+            continue  # without a name of the project there is no pattern to carry over
         for _, source, function in ranked[:MAX_FUNCTIONS]:
             for start, end, text in _from_edit(note.edit, source, function, sources, files):
                 add(source, function, start, end, text)

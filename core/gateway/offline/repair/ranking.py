@@ -92,17 +92,20 @@ def score(
         for p, c in zip(places, candidates, strict=True)
     ]
     for note in notes.items:
-        evidence, best = {}, 0.0
+        evidence, best, weight = {}, 0.0, note.weight
         for index, c in enumerate(candidates):
             similar = memory.similarity(note, c)
             if similar > 0.0:
-                evidence[index] = similar**3 * standing[index]
-                best = max(best, similar)
+                again = (
+                    similar > 1.0 and note.weight >= memory.OWN
+                )  # the very lines of the note: place is moot
+                evidence[index] = similar**3 * (1.0 if again else standing[index])
+                best, weight = max(best, similar), 1.0 if again else weight
         if not evidence:
             continue
         whole = NOTE_FLOOR + sum(evidence.values())
         # A note whose best match is poor speaks softly, else many poor matches would take its full share.
-        voice = share * note.weight * min(1.0, best) ** 2 / whole
+        voice = share * weight * min(1.0, best) ** 2 / whole
         for index, value in evidence.items():
             scores[index] += voice * value
     return scores
