@@ -16,7 +16,7 @@ from .source import words
 from .symptoms import factors
 from .testlog import TestRun
 
-PRIOR_SHARE, NOTE_SHARE = 0.5, 0.5
+PRIOR_SHARE, NOTE_SHARE = 0.6, 0.4
 NOTE_FLOOR = 0.3  # keeps a note that resembles nothing much from electing a winner anyway
 SIBLING_POWER = 0.6
 PLACE_POWER, KIND_POWER = 0.7, 0.3  # how much place and symptom, and the operator, count beside a note
