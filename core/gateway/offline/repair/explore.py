@@ -110,6 +110,9 @@ _NOISE = frozenset(
 )
 
 
+_DEFINED = re.compile(r"(?:def|class)\s+(\w+)")
+
+
 def _readable(state: State, path: str) -> bool:
     return bool(path) and path not in state.files and path not in state.unreadable
 
@@ -117,7 +120,7 @@ def _readable(state: State, path: str) -> bool:
 def _wanted(state: State, run: TestRun) -> str:
     """The path to read next, "?" to search for definitions first, "" for enough."""
     sources = _sources(state)
-    read = [p for p in state.files if not is_test_path(p)]
+    read = [p for p in state.files if not is_test_path(p) and not p.endswith("__init__.py")]
     if len(read) >= MAX_FILES:
         return ""
     for failure in run.failures[:4]:
@@ -125,6 +128,8 @@ def _wanted(state: State, run: TestRun) -> str:
             match = next((s for s in sources if frame.path == s or frame.path.endswith("/" + s)), "")
             if _readable(state, match):
                 return match
+    if called := _called_module(state, run, everything=not read):
+        return called
     if not read:
         return _first_source(state, run, sources)
     if any(failure.frames and not is_test_path(failure.frames[-1].path) for failure in run.failures[:4]):
@@ -134,8 +139,27 @@ def _wanted(state: State, run: TestRun) -> str:
     defined = {f.name for p in read for f in parse_source(p, state.files[p].original).functions}
     defined |= {f.owner for p in read for f in parse_source(p, state.files[p].original).functions}
     if not _test_names(state, run) & (defined - {""}):
-        return _defining(state, sources) or ("" if state.found else "?")
+        return _defining(state, run, sources) or ("" if state.found else "?")
     return _helper_module(state, run)
+
+
+def _called_module(state: State, run: TestRun, everything: bool) -> str:
+    """The module behind what the failing line calls (or, with `everything`, the failing test), by the imports of the
+    test file; a package that only hands the name on is read and followed."""
+    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    for failure in run.failures[:2]:
+        body, line = test_source(failure, tests)
+        asked = called_names(line) | (called_names(body) if everything else frozenset())
+        for test in (t for t in tests if t.path == failure.path):
+            for name in sorted(asked & set(test.imports), key=lambda n: (n not in called_names(line), n)):
+                path = resolve_import(test.path, test.imports[name], state.task.files)
+                while path in state.files and path.endswith("__init__.py"):
+                    handed = parse_source(path, state.files[path].original).imports.get(name, "")
+                    follow = resolve_import(path, handed, state.task.files) if handed else ""
+                    path = "" if follow == path else follow
+                if _readable(state, path) and not is_test_path(path):
+                    return path
+    return ""
 
 
 _CALL = re.compile(r"(?<![\w.])([a-z_]\w*)\(")
@@ -154,18 +178,20 @@ def _test_with_helpers(state: State, run: TestRun) -> str:
     return failure.path if called or fixtures else ""
 
 
-def _defining(state: State, sources: list[str]) -> str:
+def _defining(state: State, run: TestRun, sources: list[str]) -> str:
+    """The file with the most definitions found; what the failing line names counts most."""
+    asked = frozenset().union(*(called_names(f.failing_line) for f in run.failures[:2]))
     counts: dict[str, int] = {}
     for rows in state.found.values():
-        for path, _, _ in rows:
+        for path, _, text in rows:
             if path in sources and _readable(state, path):
-                counts[path] = counts.get(path, 0) + 1
+                counts[path] = counts.get(path, 0) + (5 if asked & set(_DEFINED.findall(text)) else 1)
     return max(counts, key=lambda p: counts[p]) if counts else ""
 
 
 def _first_source(state: State, run: TestRun, sources: list[str]) -> str:
     if state.found:
-        found = _defining(state, sources)
+        found = _defining(state, run, sources)
         if found:
             return found
     test = run.failures[0].path.rpartition("/")[2].removesuffix(".py")

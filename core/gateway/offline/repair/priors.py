@@ -22,7 +22,10 @@ OPERATOR_WEIGHT: dict[str, float] = {
     # wrapping
     "wrap_helper_key": 8, "wrap_helper_argument": 6, "wrap_helper_returned": 7, "wrap_helper_assigned": 6,
     "wrap_helper_compared": 6, "wrap_helper_iterated": 4, "wrap_helper_element": 4, "wrap_helper_receiver": 2,
-    "wrap_helper_two": 1, "wrap_builtin": 3, "clamp": 1, "round_two": 1, "append_method": 4, "factor": 4,
+    # the project's own form in place of a general one
+    "helper_for_builtin": 5, "helper_for_method": 3, "helper_for_each": 2, "sentinel": 3, "wrap_helper_two": 1,
+    # other wrapping
+    "wrap_builtin": 3, "clamp": 1, "round_two": 1, "append_method": 4, "factor": 4,
     "term": 0.7, "factor_number": 1, "unwrap_call": 3, "unwrap_many": 1, "unwrap_method": 3,
     # statements
     "loop_word": 3, "return_value": 2, "return_self": 0.5, "yield_from": 1, "drop_statement": 2.5, "swap_statements": 2,

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from . import memory_similarity as memory
 from .candidates import Candidate, tokens
+from .habits import habit, habits_of
 from .localize import error_lines
 from .priors import OPERATOR_WEIGHT
 from .source import words
@@ -76,8 +77,11 @@ def score(
 ) -> list[float]:
     """Score of each candidate in the mixture; the higher is tried the earlier."""
     prior = prior_weights(candidates, weights, run, issue)
-    total = sum(prior) or 1.0
-    scores = [PRIOR_SHARE * p / total for p in prior]
+    habits = habits_of(candidates)
+    # A note speaks for itself: what the project does elsewhere counts in the prior's share alone.
+    usual = [p * habit(c, habits) for p, c in zip(prior, candidates, strict=True)]
+    total = sum(usual) or 1.0
+    scores = [PRIOR_SHARE * p / total for p in usual]
     if not notes.items:
         return scores
     share = NOTE_SHARE / max(notes.mass, memory.LEAST_MASS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import control, expressions, names
+from . import control, expressions, helpers, names
 from .base import Proposal, Scope, build_scope
 
 FAMILIES = (
@@ -17,6 +17,7 @@ FAMILIES = (
     names.arguments,
     names.wrapping,
     names.subscripts,
+    helpers.own_forms,
     control.statements,
     control.blocks,
 )

@@ -1,0 +1,92 @@
+"""Operators that bring in what the project has of its own, helpers and sentinels, where a general form stands."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from .base import BUILTINS, Proposal, Scope, arity
+
+COLLECTIONS = {
+    "set": "{%s}",
+    "list": "[%s]",
+    "sorted": "sorted(%s)",
+    "tuple": "tuple(%s)",
+    "frozenset": "frozenset(%s)",
+}
+MAX_SECOND = 6
+
+
+def own_forms(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
+    """The project's form of a call or comparison."""
+    if isinstance(node, ast.Call):
+        yield from _helper_for_builtin(scope, node)
+        yield from _helper_for_method(scope, node)
+        yield from _helper_for_each(scope, node)
+    elif isinstance(node, ast.Compare):
+        yield from _sentinels(scope, node)
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+        yield from _helper_of_two(scope, node)
+
+
+def _single_helpers(scope: Scope) -> list[str]:
+    return [helper.name for helper in scope.helpers if not helper.many]
+
+
+def _helper_for_builtin(scope: Scope, call: ast.Call) -> Iterator[Proposal]:
+    """``len(x)`` -> ``width(x)``: a project function that takes the same arguments."""
+    if not isinstance(call.func, ast.Name) or call.func.id not in BUILTINS or call.keywords or not call.args:
+        return
+    for name, arguments in scope.functions.items():
+        low, high = arity(arguments, bound=False)
+        if low <= len(call.args) <= high and name != scope.function.name:
+            yield scope.replace("helper_for_builtin", call.func, name)
+
+
+def _helper_for_method(scope: Scope, call: ast.Call) -> Iterator[Proposal]:
+    """``x.lower()`` -> ``fold(x)``."""
+    if not isinstance(call.func, ast.Attribute) or call.args or call.keywords:
+        return
+    receiver = call.func.value
+    if isinstance(receiver, ast.Name) and receiver.id in ("self", "cls", *scope.source.imports):
+        return
+    for name in _single_helpers(scope):
+        yield scope.replace("helper_for_method", call, f"{name}({scope.text(receiver)})")
+
+
+def _helper_for_each(scope: Scope, call: ast.Call) -> Iterator[Proposal]:
+    """``set(xs)`` -> ``{fold(item) for item in xs}``."""
+    if not isinstance(call.func, ast.Name) or call.func.id not in COLLECTIONS or call.keywords:
+        return
+    if len(call.args) != 1 or isinstance(call.args[0], ast.GeneratorExp | ast.ListComp | ast.Starred):
+        return
+    for name in _single_helpers(scope):
+        each = f"{name}(item) for item in {scope.text(call.args[0])}"
+        yield scope.replace("helper_for_each", call, COLLECTIONS[call.func.id] % each)
+
+
+def _sentinels(scope: Scope, compare: ast.Compare) -> Iterator[Proposal]:
+    """``is None`` -> ``is MISSING`` and back, with the constants of the module that are objects of their own."""
+    if len(compare.ops) != 1 or not isinstance(compare.ops[0], ast.Is | ast.IsNot):
+        return
+    right = compare.comparators[0]
+    if isinstance(right, ast.Constant) and right.value is None:
+        for name, value in scope.constants.items():
+            if isinstance(value, ast.Call):
+                yield scope.replace("sentinel", right, name)
+    elif isinstance(right, ast.Name) and isinstance(scope.constants.get(right.id), ast.Call):
+        yield scope.replace("sentinel", right, "None")
+
+
+def _helper_of_two(scope: Scope, node: ast.Name | ast.Attribute) -> Iterator[Proposal]:
+    """``i`` -> ``resolve(i, self.size)``: helpers whose second argument is at hand in the object or the parameters."""
+    parent = scope.parents.get(node)
+    if isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node):
+        return
+    text = scope.text(node)
+    own = [f"{scope.self_name}.{name}" for name in scope.attributes] if scope.self_name else []
+    for helper in scope.helpers:
+        if helper.many:
+            for second in [*scope.params, *own][:MAX_SECOND]:
+                if second != text:
+                    yield scope.replace("wrap_helper_two", node, f"{helper.name}({text}, {second})")
