@@ -15,10 +15,17 @@ from pathlib import Path
 from core.eval_in_container import Evaluator
 from evals.contract import Episode, EvalResult
 
-
-PAIR_COLUMNS = (
-    "arm,project,task,repeat,reward,resolved,control_reward,control_resolved,memory_tokens,steps,control_steps"
-).split(",")
+PAIR_COLUMNS = [
+    "arm",
+    "project",
+    "task",
+    "repeat",
+    "reward",
+    "resolved",
+    "control_reward",
+    "control_resolved",
+]
+PAIR_COLUMNS += ["memory_tokens", "steps", "control_steps"]
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def test_a_call_that_waits_too_long_is_the_designs_error():
     async def act(_):
         await asyncio.sleep(60)
 
-    with pytest.raises(DesignError, match="general_update ran longer than 0.2 s"):
+    with pytest.raises(DesignError, match=r"general_update ran longer than 0\.2 s"):
         asyncio.run(calls(Design(act=act), timeout_s=0.2).update(recorder()))
 
 
