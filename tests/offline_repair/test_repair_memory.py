@@ -65,16 +65,12 @@ def ranked(memory: str, function: str = "fetch", error: str = "assert None == 1"
     return [found[i].after for i in best]
 
 
-IDIOM = (
-    "- In `store.py` `remove`: test_remove failed; "
-    "fixed by changing `del self.items[key]` to `del self.items[canon(key)]`"
-)
-
-
 def test_an_idiom_noted_elsewhere_raises_its_use_here() -> None:
-    fix = "self.rows.pop(canon(key), None)"
-    without = ranked("", "drop", "assert 1 == 0").index(fix)
-    assert ranked(IDIOM, "drop", "assert 1 == 0").index(fix) < min(without, 6)
+    note = "- In `store.py` `name_of`: fixed by changing `return name` to `return canon(name)`"
+    fix = "return canon(default)"
+    without, position = ranked("").index(fix), ranked(note).index(fix)
+    assert position < without
+    assert position < 8
 
 
 def test_the_same_note_from_another_project_changes_little() -> None:
@@ -100,7 +96,7 @@ def test_a_factor_is_carried_over() -> None:
     note = "- In `store.py` `sleep`: fixed by changing `return pause` to `return pause * MINUTE`"
     fix = "return minutes * MINUTE + extra"
     error = "assert 3 == 121"
-    assert ranked(note, "wait", error).index(fix) < min(12, ranked("", "wait", error).index(fix))
+    assert ranked(note, "wait", error).index(fix) < ranked("", "wait", error).index(fix) / 2
 
 
 def test_prose_about_a_helper_acts_weakly() -> None:
