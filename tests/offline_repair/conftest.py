@@ -60,7 +60,7 @@ class Episode:
             path.write_text(text.replace(action["old"], action["new"]))
             return f"{head}edit_file {action['path']}: replaced 1 occurrence at line 1"
         if kind == "search":
-            command = ["grep", "-rnE", "--include=*.py", action["pattern"].replace(r"\s", "[[:space:]]"), "."]
+            command = ["grep", "-rnE", "--include=*.py", action["pattern"], "."]
             found = subprocess.run(command, cwd=self.folder, capture_output=True, text=True).stdout
             return f"{head}search {action['pattern']!r}: {found.count(chr(10))} matches\n{found}"
         assert kind == "run_command", action

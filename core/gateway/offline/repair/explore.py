@@ -32,7 +32,7 @@ def next_look(state: State, run: TestRun) -> dict | None:
     path = _wanted(state, run)
     if path == "?":
         names = sorted(_test_names(state, run))[:30]
-        pattern = rf"^\s*(?:def|class)\s+(?:{'|'.join(names)})\b"
+        pattern = rf"^ *(def|class) ({'|'.join(names)})\b"  # means the same to grep and to re
         return {
             "thought": "Where is it defined?",
             "action": "search",
