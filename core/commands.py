@@ -16,7 +16,7 @@ from core.experiments.evaluate import Row, evaluate_designs, row, with_pairs
 from core.gateway.gateway import GatewaySettings, ModelUnavailable
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
-from core.options import OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
+from core.options import PROJECT_ROOT, Options, UsageError, log_dir
 from core.progress import Progress
 from core.report import tables
 from core.run import Run, open_run, split_of, tasks_of
@@ -131,14 +131,21 @@ async def _h1(run: Run) -> int:
 
 def _report(run: Run, rows: Sequence[Row], title: str) -> int:
     pairs = {
-        r.design: dataclasses.asdict(r.versus) | {"control": rows[0].design, "unit": "task"}
+        r.design: {
+            "control": rows[0].design,
+            "unit": "task",
+            **dataclasses.asdict(r.versus),
+            "resolved": dataclasses.asdict(r.versus_resolved),
+        }
         for r in rows
         if r.versus
     }
     run.designs = [r.summary() for r in rows]
     run.summarise("done", paired=pairs)
     notes = ["SE over tasks (repeats averaged first); delta, interval and p paired by task."]
-    tables.comparison(rows, title, [*notes, *_model_note(run.options), f"Everything is in {run.folder}"])
+    tables.comparison(
+        rows, title, [*notes, *tables.model_note(run.options), f"Everything is in {run.folder}"]
+    )
     return EXIT_DONE if all(r.status == "ok" for r in rows) else EXIT_FAILED
 
 
@@ -165,7 +172,7 @@ async def _evolve(run: Run) -> int:
     title = (
         f"{options.name}: {options.steps} steps of evolution, seed {options.seed}, {summary['wall_s']:.0f} s"
     )
-    tables.archive(archive, title, [*_evolution_notes(run, archive), *_model_note(options)])
+    tables.archive(archive, title, [*_evolution_notes(run, archive), *tables.model_note(options)])
     return EXIT_DONE
 
 
@@ -233,10 +240,6 @@ def describe(event: Event) -> str | None:
             return f"  {record.sha}: {record.status}: {(record.error or '').splitlines()[-1]}"
         return f"  {record.sha} (parent {record.parent}): reward {record.reward:.3f}, resolved {record.resolved:.0%}"
     return None
-
-
-def _model_note(options: Options) -> list[str]:
-    return [tables.OFFLINE_NOTE] if options.execution_model == OFFLINE else []
 
 
 KINDS: dict[str, Callable[[Run], Awaitable[int]]] = {"evaluate": _evaluate, "h1": _h1, "evolve": _evolve}

@@ -19,7 +19,11 @@ from evals.contract import Episode
 
 @dataclass(frozen=True)
 class Row:
-    """One design of a comparison. ``score`` is None when it has none; then ``error`` says why."""
+    """One design of a comparison. ``score`` is None when it has none; then ``error`` says why.
+
+    Attributes:
+        versus, versus_resolved: reward and resolved against the first design, paired by task.
+    """
 
     design: str
     status: str
@@ -29,6 +33,7 @@ class Row:
     tokens: int
     usd: float | None
     versus: Paired | None = None
+    versus_resolved: Paired | None = None
 
     @property
     def memory_tokens(self) -> float:
@@ -74,19 +79,21 @@ def row(run: Run, design: str, status: str, episodes: Sequence[Episode], error: 
     )
 
 
-def with_pairs(rows: Sequence[Row], projects: dict[str, str], seed: int, value: str = "reward") -> list[Row]:
+def with_pairs(rows: Sequence[Row], projects: dict[str, str], seed: int) -> list[Row]:
     """Pair every row with the first one, task by task."""
     control = rows[0]
-    if control.score is None:
-        return list(rows)
-    base = task_means(control.episodes, value)
+
+    def against(row: Row, value: str) -> Paired:
+        rng = np.random.default_rng(seed)
+        return paired(task_means(row.episodes, value), task_means(control.episodes, value), projects, rng)
+
     done = [control]
-    for other in rows[1:]:
-        versus = None
-        if other.score is not None and other.score.n_tasks > 1:
-            rng = np.random.default_rng(seed)
-            versus = paired(task_means(other.episodes, value), base, projects, rng)
-        done.append(dataclasses.replace(other, versus=versus))
+    for row in rows[1:]:
+        if control.score is not None and row.score is not None and row.score.n_tasks > 1:
+            row = dataclasses.replace(
+                row, versus=against(row, "reward"), versus_resolved=against(row, "resolved")
+            )
+        done.append(row)
     return done
 
 

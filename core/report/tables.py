@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from core.experiments.evaluate import Row
+from core.experiments.statistics import Paired
 from core.memo_manager import Memo_Manager, Record
+from core.options import OFFLINE, Options
 
 OFFLINE_NOTE = (
     "Model: offline, a search-based repair program and no language model. These numbers show that the machinery "
@@ -19,9 +21,14 @@ OFFLINE_NOTE = (
 )
 
 
+def model_note(options: Options) -> list[str]:
+    """What a reader must know of the model, if anything."""
+    return [OFFLINE_NOTE] if options.execution_model == OFFLINE else []
+
+
 def console() -> Console:
     """Wide enough that no column is cut when the output goes to a file."""
-    width = None if sys.stdout.isatty() else max(140, shutil.get_terminal_size().columns)
+    width = None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns)
     return Console(width=width, highlight=False, soft_wrap=False)
 
 
@@ -33,51 +40,77 @@ def points(value: float) -> str:
     return f"{100 * value:+.1f}"
 
 
+Column = tuple[str, Callable[[Row], str]]
+
+
 def comparison(rows: Sequence[Row], title: str, notes: Sequence[str]) -> None:
     """Designs against the first one: reward with its standard error over tasks, and the paired difference."""
+    columns = [*_SCORES]
+    if any(row.versus for row in rows):
+        columns += [(f"delta vs {rows[0].design}", _delta), *_PAIRED]
+    columns += _COSTS
+    if any(row.usd != 0 for row in rows):
+        columns.append(("USD", lambda row: "unknown" if row.usd is None else f"{row.usd:.4f}"))
+    if any(row.flagged for row in rows):
+        columns.append(("flags", lambda row: str(row.flagged)))
     table = Table(title=title, title_justify="left")
-    for name in ("design", "AVG reward", "SE", "resolved"):
-        table.add_column(name, justify="left" if name == "design" else "right")
-    for name in (f"delta vs {rows[0].design}", "95 % interval", "p (paired t)", "p (sign flip)", "worse"):
+    table.add_column("design")
+    for name, _ in columns:
         table.add_column(name, justify="right")
-    for name in ("memory tokens", "tokens", "USD", "flags"):
-        table.add_column(name, justify="right")
-    for entry in rows:
-        table.add_row(*_cells(entry))
+    for row in rows:
+        cells = [cell(row) for _, cell in columns] if row.score else ["failed"]
+        table.add_row(row.design, *cells)
     out = console()
     out.print(table)
-    for entry in rows:
-        if entry.error:
-            out.print(f"{entry.design}: {entry.status}: {entry.error.splitlines()[-1]}", markup=False)
-    for note in notes:
-        out.print(note, markup=False, soft_wrap=True)
+    for row in rows:
+        if row.error:
+            out.print(f"{row.design}: {row.status}: {row.error.splitlines()[-1]}", markup=False)
+    for sentence in [_in_words(row, rows[0]) for row in rows if row.versus_resolved] + list(notes):
+        out.print(sentence, markup=False, soft_wrap=True)
 
 
-def _cells(entry: Row) -> list[str]:
-    if entry.score is None:
-        return [entry.design, entry.status] + [""] * 11
-    versus = entry.versus
-    pairs = ["", "", "", "", ""]
-    if versus is not None:
-        low, high = versus.interval
-        pairs = [
-            points(versus.delta),
-            f"[{points(low)}, {points(high)}]",
-            f"{versus.p:.3f}",
-            f"{versus.p_permutation:.3f}",
-            f"{versus.worse}/{versus.n}",
-        ]
-    return [
-        entry.design,
-        f"{entry.score.reward:.3f}",
-        f"{entry.score.reward_se:.3f}",
-        percent(entry.score.resolved),
-        *pairs,
-        f"{entry.memory_tokens:.0f}",
-        f"{entry.tokens:,}",
-        "unknown" if entry.usd is None else f"{entry.usd:.4f}",
-        str(entry.flagged),
-    ]
+def _in_words(row: Row, control: Row) -> str:
+    """The difference in resolved tasks, as a sentence that claims no more than the interval allows."""
+    versus = row.versus_resolved
+    low, high = versus.interval
+    verdict = (
+        "no difference is shown" if low <= 0 <= high else f"{'more' if low > 0 else 'fewer'} tasks resolved"
+    )
+    return (
+        f"{row.design} resolves {percent(row.score.resolved)} against {percent(control.score.resolved)} of "
+        f"{control.design}: {points(versus.delta)} points, 95 % {points(low)} to {points(high)}, p {versus.p:.3f}"
+        f" (sign flip {versus.p_permutation:.3f}, by project {versus.p_cluster:.3f}), n = {versus.n} tasks: {verdict}."
+    )
+
+
+def _paired(show: Callable[[Paired], str]) -> Callable[[Row], str]:
+    return lambda row: show(row.versus) if row.versus else ""
+
+
+_SCORES: list[Column] = [
+    ("AVG reward", lambda row: f"{row.score.reward:.3f}"),
+    ("SE", lambda row: f"{row.score.reward_se:.3f}"),
+    ("resolved", lambda row: percent(row.score.resolved)),
+]
+_delta = _paired(lambda versus: points(versus.delta))
+_PAIRED: list[Column] = [
+    ("95 % interval", _paired(lambda v: f"{points(v.interval[0])} to {points(v.interval[1])}")),
+    ("p (t)", _paired(lambda v: f"{v.p:.3f}")),
+    ("p (sign flip)", _paired(lambda v: f"{v.p_permutation:.3f}")),
+    ("worse", _paired(lambda v: f"{v.worse}/{v.n}")),
+]
+_COSTS: list[Column] = [
+    ("memory tokens", lambda row: f"{row.memory_tokens:.0f}"),
+    ("tokens", lambda row: short(row.tokens)),
+]
+
+
+def short(number: int) -> str:
+    """A count for people: 13.5M."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{unit}"
+    return str(number)
 
 
 def archive(manager: Memo_Manager, title: str, notes: Sequence[str]) -> None:

@@ -77,11 +77,8 @@ async def measure(design: str, arguments: list[str]) -> None:
             )
             h1.write_pairs(run.folder / "pairs.csv", arms[0], arms[1:], projects)
             rows = [row(run, arm.label, arm.status, arm.episodes, arm.error) for arm in arms]
-            for value in ("resolved", "reward"):
-                title = f"{design}: {value}, {len(ids)} tasks x {repeats} repeats, paired by task"
-                tables.comparison(
-                    with_pairs(rows, projects, options.seed, value), title, [f"deltas are of {value}"]
-                )
+            title = f"{design}: {len(ids)} tasks x {repeats} repeats, paired by task"
+            tables.comparison(with_pairs(rows, projects, options.seed), title, tables.model_note(options))
 
 
 def main() -> None:

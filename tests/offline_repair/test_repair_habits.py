@@ -1,0 +1,162 @@
+"""The project's own forms are in the pool, and what the project does elsewhere decides which of them come first."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.gateway.offline.repair import explore, ranking
+from core.gateway.offline.repair.candidates import pool
+from core.gateway.offline.repair.conversation import read_state
+from core.gateway.offline.repair.habits import habit, habits_of
+from core.gateway.offline.repair.memory_similarity import read_notes
+from core.gateway.offline.repair.source import parse_source
+from core.gateway.offline.repair.testlog import TestRun
+
+HEAD = """NOTHING = object()
+
+
+def cells(text):
+    return len(text)
+
+
+def plain(name):
+    return name.strip().lower()
+
+
+def within(index, size):
+    return index % size
+
+
+"""
+FORMS = [
+    ("def f(text):\n    return len(text) + 1\n", "return cells(text) + 1"),
+    ("def f(word):\n    return {word.lower(): 1}\n", "return {plain(word): 1}"),
+    ("def f(names):\n    found = set(names)\n", "found = {plain(item) for item in names}"),
+    ("def f(names):\n    found = sorted(names)\n", "found = sorted(plain(item) for item in names)"),
+    ("def f(value=NOTHING):\n    return value is None\n", "return value is NOTHING"),
+    ("def f(value=NOTHING):\n    return value is NOTHING\n", "return value is None"),
+    (
+        "class Row:\n    def __init__(self):\n        self.size = 3\n\n"
+        "    def f(self, index):\n        return self.at(index)\n",
+        "return self.at(within(index, self.size))",
+    ),
+]
+
+
+def found(body: str):
+    source = parse_source("lib.py", HEAD + body)
+    return source, pool({f: 1.0 for f in source.functions}, (source,), ("lib.py",))
+
+
+@pytest.mark.parametrize(("body", "line"), FORMS)
+def test_the_projects_own_form_is_in_the_pool(body, line):
+    _, candidates = found(body)
+    assert line in [c.after for c in candidates]
+
+
+USER = """def a(name):
+    return ROWS[plain(name)]
+
+
+def b(name):
+    return plain(name) in ROWS
+
+
+def c(text):
+    return plain(text)
+
+
+def f(name):
+    return ROWS.pop(name)
+"""
+
+
+def test_a_helper_that_is_used_everywhere_is_tried_before_one_that_is_not():
+    source, candidates = found(USER)
+    target = next(f for f in source.functions if f.name == "f")
+    run = TestRun((), 1, True, False, 1, "x")
+    scores = ranking.score(candidates, {target: 1.0}, run, "", read_notes("", frozenset(), frozenset()))
+    by_line = {c.after: s for c, s in zip(candidates, scores, strict=True) if c.function is target}
+    assert by_line["return ROWS.pop(plain(name))"] > 2 * by_line["return ROWS.pop(cells(name))"]
+
+
+def test_only_edits_that_bring_in_a_call_have_habits():
+    _, candidates = found(USER)
+    habits = habits_of(candidates)
+    factors = {c.after: habit(c, habits) for c in candidates if c.function.name == "f"}
+    same_argument, unused = factors["return ROWS.pop(plain(name))"], factors["return ROWS.pop(cells(name))"]
+    assert same_argument > 1.0 > unused
+    assert {habit(c, habits) for c in candidates if not c.op.startswith(("wrap_helper", "helper_for"))} == {
+        1.0
+    }
+
+
+TASK = """# Issue
+Wrong.
+
+# Repository
+Project: p
+Working directory: /workspace
+Files:
+lib/__init__.py
+lib/near.py
+lib/other.py
+tests/test_lib.py
+Test command: python -m pytest -q
+Step limit: 30
+"""
+RUN = """[1/30] run_command: exit code 1
+F.
+=================================== FAILURES ===================================
+__________________________________ test_near ___________________________________
+
+    def test_near():
+>       assert near(1) == 2
+E       assert 1 == 2
+
+tests/test_lib.py:5: AssertionError
+=========================== short test summary info ============================
+FAILED tests/test_lib.py::test_near - assert 1 == 2
+1 failed, 1 passed
+"""
+
+
+def conversation(*steps):
+    messages = [{"role": "system", "content": "s"}, {"role": "user", "content": TASK}]
+    for action, observation in steps:
+        messages += [{"role": "assistant", "content": action}, {"role": "user", "content": observation}]
+    return read_state(messages)
+
+
+TEST_FILE = "from lib import far, near\n\n\ndef test_near():\n    assert near(1) == 2\n"
+PACKAGE = "from lib.other import far\nfrom lib.near import near\n"
+
+
+def reading(number, path, text):
+    action = json.dumps({"action": "read_file", "path": path})
+    return action, f"[{number}/30] read_file {path}: {len(text)} characters\n{text}"
+
+
+def test_a_package_that_hands_a_name_on_is_followed_to_its_module():
+    state = conversation(
+        ('{"action": "run_command", "command": "python -m pytest -q"}', RUN),
+        reading(2, "tests/test_lib.py", TEST_FILE),
+        reading(3, "lib/__init__.py", PACKAGE),
+    )
+    run = next(t.run for t in state.trials)
+    assert explore.next_look(state, run)["path"] == "lib/near.py"
+
+
+def test_the_definition_that_the_failing_line_calls_is_read_first():
+    state = conversation(
+        ('{"action": "run_command", "command": "python -m pytest -q"}', RUN),
+        (
+            '{"action": "search", "pattern": "x"}',
+            "[2/30] search 'x': 3 matches\nlib/other.py:1:def far(x):\nlib/other.py:9:class Near:\n"
+            "lib/near.py:3:def near(x):",
+        ),
+    )
+    run = next(t.run for t in state.trials)
+    assert explore.next_look(state, run)["path"] == "lib/near.py"
