@@ -90,6 +90,8 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
         self.preloaded: bool | None = None
+        # Mount points, when the interpreter or a bind lies below /tmp.
+        self.fixed = {root: set(os.listdir(root)) - {"home"} for root in settings["scratch"]}
 
     def serve(self) -> None:
         self.send({"ready": True})
@@ -102,9 +104,7 @@ class Supervisor:
     def empty_scratch(self) -> bool:
         """Empty the folders that a command may write besides the workspace; whether they are empty now."""
         for root in self.settings["scratch"]:
-            with contextlib.suppress(OSError):
-                os.chmod(root, 0o1777)
-            for folder, folders, names in os.walk(root, topdown=False):
+            for folder, folders, names in self.scratch_folders(root):
                 for name in names:
                     with contextlib.suppress(OSError):
                         os.unlink(os.path.join(folder, name))
@@ -112,10 +112,21 @@ class Supervisor:
                     path = os.path.join(folder, name)
                     with contextlib.suppress(OSError):
                         os.unlink(path) if os.path.islink(path) else os.rmdir(path)
-            if os.listdir(root):
+            if set(os.listdir(root)) - self.fixed[root]:
                 return False
         os.mkdir(self.settings["home"])
         return True
+
+    def scratch_folders(self, root: str) -> list[tuple[str, list[str], list[str]]]:
+        """What ``os.walk`` finds below a scratch folder, innermost first, without what was there from the start."""
+        found = []
+        for folder, folders, names in os.walk(root):
+            if folder == root:
+                folders[:] = [name for name in folders if name not in self.fixed[root]]
+            with contextlib.suppress(OSError):
+                os.chmod(folder, 0o1777 if folder == root else 0o700)
+            found.append((folder, list(folders), names))
+        return found[::-1]
 
     def receive(self) -> dict | None:
         header = self.read_exactly(4)

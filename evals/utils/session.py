@@ -230,6 +230,8 @@ class Session:
             self._private = Path(tempfile.mkdtemp(prefix="session-"))
             (self._private / "home").mkdir()
         pairs = [(WORKSPACE, str(self.workspace)), ("/tmp", str(self._private))]
+        # A checkout below /tmp: its interpreter keeps its path.
+        pairs += [(prefix, prefix) for prefix in {sys.prefix, sys.base_prefix}]
         self._names = _Names(
             pairs + [(inside, str(host)) for host, inside in self._readonly if inside != str(host)]
         )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,18 +84,22 @@ def test_nothing_an_evaluation_can_read_holds_the_answers(evaluated):
     tmp_path, _ = evaluated
     folder = tmp_path / "logs" / "first"
     rows = [json.loads(line) for line in (ROOT / "data/coding/samples.jsonl").read_text().splitlines()]
-    visible = "".join(p.read_text() for p in folder.glob("evaluations/*/spec.json"))
-    visible += "".join(p.read_text(errors="replace") for p in folder.glob("bases/**/*") if p.is_file())
+    specs = "".join(p.read_text() for p in folder.glob("evaluations/*/spec.json"))
+    assert "FAIL_TO_PASS" not in specs and "test_patch" not in specs
+    hidden_somewhere = 0
     for row in rows:
+        files = (p for p in (folder / "bases" / row["instance_id"]).rglob("*") if p.is_file())
+        visible = specs + "".join(p.read_text(errors="replace") for p in files)
         added = [
             line[1:].strip()
             for line in row["patch"].splitlines()
             if line.startswith("+") and line[1:2] != "+"
         ]
         assert not any(len(line) > 20 and line in visible for line in added)
-        assert "FAIL_TO_PASS" not in visible and "test_patch" not in visible
-        hidden = [t for t in row["FAIL_TO_PASS"] if t.split("::")[-1] + "(" in row["test_patch"]]
-        assert not any(f"def {t.split('::')[-1]}(" in visible for t in hidden)
+        names = re.findall(r"^\+def (test_\w+)\(", row["test_patch"], re.M)
+        assert not any(f"def {name}(" in visible for name in names)
+        hidden_somewhere += len(names)
+    assert hidden_somewhere > 0
 
 
 def test_the_same_seed_gives_the_same_trajectories(evaluated):

@@ -30,8 +30,10 @@ def test_a_room_serves_another_task_and_nothing_of_the_first_is_left(kind):
 
     same, left, seen = in_rooms(kind, use)
     assert same
-    assert left.output.split() == ["home", "x"]
-    assert seen.output.split() == [".:", "/tmp:", "home"]
+    assert {"home", "x"} <= set(left.output.split())
+    # What is mounted below /tmp stays: a checkout there, say.
+    assert seen.output.split()[:2] == [".:", "/tmp:"]
+    assert "home" in seen.output and not {"x", "deep"} & set(seen.output.split())
 
 
 def test_shared_memory_files_are_removed_too(best_kind):
