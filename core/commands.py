@@ -50,9 +50,7 @@ async def execute(options: Options) -> int:
             raise UsageError(str(error)) from error
     with Progress() as progress:
         async with open_run(options, log_dir() / options.name, tasks, kind, progress) as run:
-            progress.say(
-                f"run {options.name}: {options.kind}, seed {options.seed}, sandbox {kind.kind} ({kind.note})"
-            )
+            progress.say(f"run {options.name}: {options.kind}, seed {options.seed}; {kind.note}")
             if settings.offline:
                 progress.say(
                     "model: offline (embedded repair program, no key needed; --execution_model takes another)"
@@ -238,7 +236,8 @@ def describe(event: Event) -> str | None:
             return f"  {proposal.child or 'a proposal'}: dropped, {proposal.reason}"
         if record.reward is None:
             return f"  {record.sha}: {record.status}: {(record.error or '').splitlines()[-1]}"
-        return f"  {record.sha} (parent {record.parent}): reward {record.reward:.3f}, resolved {record.resolved:.0%}"
+        origin = f" (parent {record.parent})" if record.parent else ""
+        return f"  {record.sha}{origin}: reward {record.reward:.3f}, resolved {record.resolved:.0%}"
     return None
 
 
