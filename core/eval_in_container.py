@@ -153,7 +153,6 @@ class Evaluator:
             design=label,
             design_path=str(path) if path else None,
             model=settings.model,
-            memory_model=settings.model,
             update_tasks=[self._public(task) for task in update],
             retrieve_tasks=[self._public(task) for task in retrieve],
             rollout=settings.rollout,

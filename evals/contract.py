@@ -55,7 +55,6 @@ class EvalSpec:
     design: str
     design_path: str | None
     model: str
-    memory_model: str
     update_tasks: list[dict[str, Any]]
     retrieve_tasks: list[dict[str, Any]]
     task_type: str = "coding"

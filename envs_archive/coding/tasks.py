@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_TEST_COMMAND = "python -m pytest -q"
 WORKSPACE_KINDS = ("repo_path", "files", "git_url")
-EXAMINATION_SIZE = 5
 
 
 @dataclass(frozen=True)
@@ -220,8 +219,3 @@ def split_tasks(
     random.Random(seed).shuffle(chosen)
     middle = len(chosen) // 2
     return Split(chosen[:middle], chosen[middle:])
-
-
-def examination_sample(task_ids: Sequence[str], size: int = EXAMINATION_SIZE, seed: int = 42) -> list[str]:
-    """At most `size` of the ids, drawn without replacement: enough to see that a design's code runs."""
-    return random.Random(seed).sample(list(task_ids), min(size, len(task_ids)))

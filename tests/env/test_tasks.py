@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs_archive.coding.tasks import examination_sample, load_tasks, split_tasks
+from envs_archive.coding.tasks import load_tasks, split_tasks
 
 ROW = {
     "instance_id": "a-1",
@@ -114,9 +114,3 @@ def test_a_bad_split(arguments):
         split_tasks(["a"], *arguments)
     with pytest.raises(ValueError, match="repeat"):
         split_tasks(["a", "a"], "train", 1)
-
-
-def test_the_examination_takes_a_few():
-    ids = [str(i) for i in range(20)]
-    assert len(set(examination_sample(ids))) == 5
-    assert sorted(examination_sample(ids[:3])) == ids[:3]
