@@ -88,8 +88,11 @@ def _sandbox(options: Options) -> SandboxKind:
 
 
 def _designs(options: Options) -> list[Design]:
+    """The designs to compare; those of an experiment behind its control."""
+    control = [options.baseline] if options.kind == "h1" else []
+    names = control + [name for name in options.memo_SHA if name not in control]
     try:
-        return [resolve_design(name, MEMO_ARCHIVE, options.task_type) for name in options.memo_SHA]
+        return [resolve_design(name, MEMO_ARCHIVE, options.task_type) for name in names]
     except DesignError as error:
         raise UsageError(str(error)) from error
 
@@ -109,11 +112,9 @@ async def _h1(run: Run) -> int:
     options = run.options
     ids = list(run.tasks)
     evaluator = run.evaluator(Split(ids, ids))
-    control = resolve_design(options.baseline, MEMO_ARCHIVE, options.task_type)
     sides = h1.halves(ids, run.projects, random.Random(options.seed))
-    designs = [control, *(d for d in _designs(options) if d.sha != control.sha)]
     arms = await asyncio.gather(
-        *(h1.cross_fitted(evaluator, d.sha, d.path, sides, options.repeats) for d in designs)
+        *(h1.cross_fitted(evaluator, d.sha, d.path, sides, options.repeats) for d in _designs(options))
     )
     rows = [row(run, arm.label, arm.status, arm.episodes, arm.error) for arm in arms]
     rows = with_pairs(rows, run.projects, options.seed)
@@ -206,6 +207,7 @@ def _evolution_notes(run: Run, archive: Memo_Manager) -> list[str]:
 
 def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
     """The archive's designs as ``summary.json`` lists them."""
+    spent = run.spent()
     return [
         {
             "sha": r.sha,
@@ -217,7 +219,7 @@ def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
             "episodes": r.episodes,
             "infra_errors": r.infra_errors,
             "tokens": r.tokens,
-            "cost_usd": run.spent(r.sha)[1],
+            "cost_usd": spent.get(r.sha, (0, 0.0))[1],
             "generation": r.generation,
             "improve_score": r.improve_score,
             "error": r.error,

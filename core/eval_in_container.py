@@ -16,11 +16,11 @@ from typing import Any, Literal, Protocol
 
 from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
+from core.options import PROJECT_ROOT
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import Episode, EvalResult, EvalSpec, Verdict
 from evals.utils.sandbox import Limits, SandboxKind, View, sandboxed_argv
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TRIES = 3
 KEPT_OUTPUT = 64 << 10
 STOP_S = 5.0

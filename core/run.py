@@ -67,13 +67,15 @@ class Run:
             self.folder, split, self.tasks, self.bases, self.gateway, self.desk, self.kind, settings
         )
 
-    def spent(self, design: str) -> tuple[int, float | None]:
-        """Tokens and USD of one design so far; USD is None when a price is unknown."""
-        for group in totals(self.gateway.ledger_path, "design"):
-            if group.group == (design,):
-                cost = None if group.unpriced else group.usd
-                return group.prompt_tokens + group.completion_tokens, cost
-        return 0, 0.0
+    def spent(self) -> dict[str, tuple[int, float | None]]:
+        """Tokens and USD of each design so far; USD is None when a price is unknown."""
+        return {
+            group.group[0] or "": (
+                group.prompt_tokens + group.completion_tokens,
+                None if group.unpriced else group.usd,
+            )
+            for group in totals(self.gateway.ledger_path, "design")
+        }
 
     def summarise(self, state: str, **more: Any) -> dict[str, Any]:
         """Write ``summary.json``: how the run stands, what it cost, and what is known of its ``designs``."""

@@ -67,7 +67,7 @@ class Row:
 def row(run: Run, design: str, status: str, episodes: Sequence[Episode], error: str | None) -> Row:
     """Score the retrieve episodes of one design and look up what it cost."""
     scored = [e for e in episodes if e.phase == "retrieve"]
-    tokens, usd = run.spent(design)
+    tokens, usd = run.spent().get(design, (0, 0.0))
     return Row(
         design,
         status,

@@ -49,6 +49,10 @@ CASES = {
     "test without designs": (["--status", "test"], "--memo_SHA"),
     "experiment without designs": (["--experiment", "h1"], "--memo_SHA"),
     "unknown design": (["--status", "test", "--memo_SHA", "claud_md"], "did you mean claude_md"),
+    "unknown baseline": (
+        ["--experiment", "h1", "--memo_SHA", "claude_md", "--baseline", "no_mme"],
+        "did you mean no_mem",
+    ),
     "design twice": (["--status", "test", "--memo_SHA", "no_mem,no_mem"], "twice"),
     "missing design file": (["--status", "test", "--memo_SHA", "./nowhere.py"], "nowhere.py"),
     "missing key": (
