@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import lru_cache
 
@@ -177,19 +176,4 @@ def error_lines(run: TestRun, path: str) -> dict[int, float]:
             if frame.path.endswith(path):
                 weight = 1.0 if index == len(frames) - 1 else 0.5
                 out[frame.line] = max(out.get(frame.line, 0.0), weight)
-    return out
-
-
-def function_statements(function: Function) -> list[ast.stmt]:
-    """Statements that belong to a function; for the module: everything outside functions."""
-    out: list[ast.stmt] = []
-    stack: list[ast.stmt] = list(getattr(function.node, "body", []))
-    while stack:
-        node = stack.pop()
-        if not function.name and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        out.append(node)
-        for part in ("body", "orelse", "finalbody"):
-            stack += [s for s in getattr(node, part, []) if isinstance(s, ast.stmt)]
-        stack += [s for h in getattr(node, "handlers", []) for s in h.body]
     return out
