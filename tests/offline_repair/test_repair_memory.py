@@ -7,6 +7,7 @@ import pytest
 from core.gateway.offline.repair import memory_similarity, note_edits, ranking
 from core.gateway.offline.repair.candidates import pool
 from core.gateway.offline.repair.localize import locate
+from core.gateway.offline.repair.plausible import usage_of
 from core.gateway.offline.repair.source import parse_source
 from core.gateway.offline.repair.testlog import Failure, TestRun
 
@@ -56,10 +57,11 @@ def ranked(memory: str, function: str = "fetch", error: str = "assert None == 1"
     source = parse_source("store.py", SOURCE)
     run = run_of(function, error)
     weights = locate(run, "", (source,), ())
-    found = pool(weights, (source,), FILES)
+    usage = usage_of((source,))
+    found = pool(weights, (source,), FILES, usage)
     names = frozenset(("canon", "Store", "items", "version", "fetch", "MINUTE", "minutes"))
     notes = memory_similarity.read_notes(memory, frozenset(FILES), names)
-    found += note_edits.suggested(notes, weights, (source,), FILES, {c.key for c in found})
+    found += note_edits.suggested(notes, weights, (source,), FILES, usage, {c.key for c in found})
     scores = ranking.score(found, weights, run, "", notes)
     best = sorted(range(len(found)), key=lambda i: -scores[i])
     return [found[i].after for i in best]

@@ -7,6 +7,7 @@ import ast
 import pytest
 
 from core.gateway.offline.repair.candidates import pool
+from core.gateway.offline.repair.plausible import usage_of
 from core.gateway.offline.repair.source import SourceFile, parse_source
 
 HEAD = """import math
@@ -28,7 +29,7 @@ def other(a, b, strict=False):
 
 def candidates(body: str) -> tuple[SourceFile, list]:
     source = parse_source("lib.py", HEAD + body)
-    return source, pool({f: 1.0 for f in source.functions}, (source,), ("lib.py",))
+    return source, pool({f: 1.0 for f in source.functions}, (source,), ("lib.py",), usage_of((source,)))
 
 
 CASES = [
@@ -102,7 +103,7 @@ def test_same_edits_appear_once_and_nothing_is_unchanged() -> None:
 
 def test_code_that_does_not_parse_gives_no_candidates() -> None:
     source = parse_source("lib.py", "def f(:\n")
-    assert pool({f: 1.0 for f in source.functions}, (source,), ("lib.py",)) == []
+    assert pool({f: 1.0 for f in source.functions}, (source,), ("lib.py",), usage_of((source,))) == []
 
 
 def test_a_file_cut_in_the_middle_keeps_its_whole_functions() -> None:

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from .operators import Proposal, build_scope, proposals
+from .plausible import Usage
 from .priors import OPERATOR_WEIGHT
 from .source import Function, SourceFile
 
@@ -19,6 +20,7 @@ MAX_FUNCTIONS = 30
 MAX_CANDIDATES = 3500
 PLACE_TOKEN = 0.4
 MAX_OF_FUNCTION = 1200  # of a long function the rarer kinds of edit are left out
+LEAST_FIT = 0.04  # an edit below makes no sense where it stands
 MAX_OF_MODULE = 400  # tables of constants would crowd out the code
 
 _TOKEN = re.compile(
@@ -71,6 +73,7 @@ class Candidate:
     start: int
     end: int
     text: str
+    fit: float = 1.0
 
     @property
     def path(self) -> str:
@@ -154,40 +157,51 @@ def trimmed(text: str, start: int, end: int, new: str) -> tuple[int, int, str]:
     return start, end, new
 
 
+def _worth(op: str, fit: float) -> float:
+    return OPERATOR_WEIGHT.get(op, 1.0) * fit
+
+
 @lru_cache(maxsize=2048)
 def _of_function(
-    source: SourceFile, function: Function, project: tuple[SourceFile, ...], files: tuple[str, ...]
+    source: SourceFile,
+    function: Function,
+    project: tuple[SourceFile, ...],
+    files: tuple[str, ...],
+    usage: Usage,
 ) -> tuple[Candidate, ...]:
     try:
-        scope = build_scope(source, function, {s.path: s for s in project}, files)
+        scope = build_scope(source, function, {s.path: s for s in project}, files, usage)
         found: list[Proposal] = list(proposals(scope))
     except (RecursionError, IndexError, KeyError):  # code no operator was written for: no candidates there
         return ()
     seen: dict[tuple[int, int, str], Candidate] = {}
-    for op, start, end, text in found:
+    for op, start, end, text, fit in found:
         key = trimmed(source.text, start, end, text)
-        if key[0] == key[1] and not key[2]:
+        if (key[0] == key[1] and not key[2]) or fit < LEAST_FIT:
             continue
-        # Several operators may give the same edit: it counts as the most frequent kind.
-        if key not in seen or OPERATOR_WEIGHT.get(op, 1.0) > OPERATOR_WEIGHT.get(seen[key].op, 1.0):
-            seen[key] = Candidate(source, function, op, *key)
+        # Several operators may give the same edit: it counts as the likeliest kind.
+        if key not in seen or _worth(op, fit) > _worth(seen[key].op, seen[key].fit):
+            seen[key] = Candidate(source, function, op, *key, fit)
     most = MAX_OF_FUNCTION if function.name else MAX_OF_MODULE
     if len(seen) <= most:
         return tuple(seen.values())
     kinds = Counter(c.op for c in seen.values())
-    ranked = sorted(seen.values(), key=lambda c: -OPERATOR_WEIGHT.get(c.op, 1.0) / kinds[c.op] ** 0.6)
+    ranked = sorted(seen.values(), key=lambda c: -_worth(c.op, c.fit) / kinds[c.op] ** 0.6)
     return tuple(ranked[:most])
 
 
 def pool(
-    weights: Mapping[Function, float], sources: tuple[SourceFile, ...], files: tuple[str, ...]
+    weights: Mapping[Function, float],
+    sources: tuple[SourceFile, ...],
+    files: tuple[str, ...],
+    usage: Usage,
 ) -> list[Candidate]:
     """Candidates of the most suspicious functions of `sources`, most suspicious function first."""
     ranked = [(weights.get(f, 0.0), s, f) for s in sources for f in s.functions]
     ranked.sort(key=lambda item: (-item[0], not item[2].name))
     out: list[Candidate] = []
     for _, source, function in ranked[:MAX_FUNCTIONS]:
-        out += _of_function(source, function, sources, files)
+        out += _of_function(source, function, sources, files, usage)
         if len(out) >= MAX_CANDIDATES:
             break
     return out[:MAX_CANDIDATES]

@@ -11,6 +11,7 @@ from .source import is_test_path, parse_source, resolve_import, words
 from .testlog import TestRun
 
 MAX_FILES = 4
+MAX_HELPERS = 12
 SED_CHARACTERS = 7_500
 
 
@@ -30,6 +31,15 @@ def next_look(state: State, run: TestRun) -> dict | None:
         if not file.complete and path not in state.unreadable:
             return _read_on(path, file.original, file.total)
     path = _wanted(state, run)
+    if not path and (helpers := _unseen_helpers(state, run)):
+        folder, names = helpers
+        return {
+            "thought": "How does the project use its helpers?",
+            "action": "search",
+            "pattern": rf"\b({'|'.join(names)})\(",
+            "path": folder,
+            "glob": "*.py",
+        }
     if path == "?":
         names = sorted(_test_names(state, run))[:30]
         pattern = rf"^ *(def|class) ({'|'.join(names)})\b"  # means the same to grep and to re
@@ -41,6 +51,39 @@ def next_look(state: State, run: TestRun) -> dict | None:
             "glob": "*.py",
         }
     return {"thought": "Read the likely source.", "action": "read_file", "path": path} if path else None
+
+
+def _unseen_helpers(state: State, run: TestRun) -> tuple[str, list[str]] | None:
+    """(folder, names) of the helpers that the most suspicious file imports, to see how others call them; once."""
+    if any(step.action.get("thought", "").startswith("How does the project") for step in state.steps):
+        return None
+    parsed = tuple(parse_source(p, f.original) for p, f in sorted(state.files.items()) if not is_test_path(p))
+    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    if not parsed or not set(_sources(state)) - set(state.files):
+        return None
+    weights = locate(run, state.task.issue, parsed, tests)
+    source = max(parsed, key=lambda s: max((weights.get(f, 0.0) for f in s.functions if f.name), default=0.0))
+    imported = [
+        name
+        for name, target in source.imports.items()
+        if name.islower() and len(name) > 1 and resolve_import(source.path, target, state.task.files)
+    ]
+    own = [f.name for f in source.functions if f.name and not f.owner and not f.name.startswith("__")]
+    names = [n for n in dict.fromkeys([*imported, *own]) if n.isidentifier()][:MAX_HELPERS]
+    folder = source.path.rpartition("/")[0].partition("/")[0] or "."
+    return (folder, names) if imported and names else None
+
+
+def lines_of_others(state: State) -> tuple[str, ...]:
+    """Lines that searches found in source files which have not been read."""
+    return tuple(
+        dict.fromkeys(
+            text
+            for rows in state.found.values()
+            for path, _, text in rows
+            if path not in state.files and not is_test_path(path)
+        )
+    )
 
 
 def _read_on(path: str, known: str, total: int) -> dict:
@@ -128,8 +171,16 @@ def _wanted(state: State, run: TestRun) -> str:
             match = next((s for s in sources if frame.path == s or frame.path.endswith("/" + s)), "")
             if _readable(state, match):
                 return match
-    if called := _called_module(state, run, everything=not read):
+    first = run.failures[0]
+    expects_error = "raises" in first.failing_line
+    if expects_error and _readable(state, first.path):
+        return first.path  # what should have raised stands below the line that is shown
+    known = {f.name for p in read for f in parse_source(p, state.files[p].original).functions}
+    silent = expects_error or not called_names(first.failing_line) & known
+    if called := _called_module(state, run, everything=silent):
         return called
+    if read and (found := _defines_called(state, run, known, everything=silent)):
+        return found
     if not read:
         return _first_source(state, run, sources)
     if any(failure.frames and not is_test_path(failure.frames[-1].path) for failure in run.failures[:4]):
@@ -162,6 +213,20 @@ def _called_module(state: State, run: TestRun, everything: bool) -> str:
     return ""
 
 
+def _defines_called(state: State, run: TestRun, known: set[str], everything: bool) -> str:
+    """The file in which a search found what the failing line (or the whole failing test) calls."""
+    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    body, line = test_source(run.failures[0], tests)
+    called = set(_CALLED.findall(body if everything else line)) - known
+    for rows in state.found.values():
+        for path, _, text in rows:
+            match = re.match(r"def (\w+)", text.lstrip())
+            if match and match.group(1) in called and _readable(state, path) and not is_test_path(path):
+                return path
+    return ""
+
+
+_CALLED = re.compile(r"([A-Za-z_]\w*)\(")
 _CALL = re.compile(r"(?<![\w.])([a-z_]\w*)\(")
 
 
@@ -185,7 +250,8 @@ def _defining(state: State, run: TestRun, sources: list[str]) -> str:
     for rows in state.found.values():
         for path, _, text in rows:
             if path in sources and _readable(state, path):
-                counts[path] = counts.get(path, 0) + (5 if asked & set(_DEFINED.findall(text)) else 1)
+                named = asked & set(_DEFINED.findall(text))
+                counts[path] = counts.get(path, 0) + (5 if named and text.lstrip().startswith("def") else 1)
     return max(counts, key=lambda p: counts[p]) if counts else ""
 
 

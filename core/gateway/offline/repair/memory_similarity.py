@@ -23,6 +23,8 @@ PROSE = 0.25
 OWN = 0.3  # from this weight on a note is taken to be about this project
 PLAIN = 0.35  # weight of a change without any name of the project in it
 MAX_NOTES = 60
+DISCOUNT = 0.5
+CARRIED_OUT, PARTLY = 0.5, 0.3
 _NAME = re.compile(r"[A-Za-z_]\w{2,}")
 _KNOWN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"self", "cls"}
 _KNOWN |= frozenset(
@@ -106,8 +108,7 @@ def relation(note: EditNote, files: frozenset[str], names: frozenset[str]) -> fl
 
 def idiom(diff: dict[str, float]) -> float:
     """How much of a change is in names of its own project: those recur there, `<` to `<=` recurs anywhere."""
-    own = [t for t in diff if t[1:].isidentifier() and t[1:] not in _KNOWN and len(t) > 3]
-    return 1.0 if own else 0.0
+    return 1.0 if any(_own_name(t) for t in diff) else 0.0
 
 
 def _norm(diff: dict[str, float]) -> float:
@@ -148,6 +149,56 @@ def read_notes(text: str, files: frozenset[str], names: frozenset[str]) -> Notes
         items.append(Note(edit, diff, _norm(diff), lines, weight))
     items += _prose(text, names, edits)
     return Notes(tuple(items), sum(n.weight for n in items))
+
+
+@dataclass(frozen=True, eq=False)
+class Idea:
+    """What several notes have in common: the project's functions that their fixes call, else the names that they bring
+    in (or take out).
+
+    `weight` grows faster than the number of notes: what came up twice is a habit of the project, what came up once
+    may have been chance (the discount of a Pitman-Yor process).
+    """
+
+    names: frozenset[str]
+    notes: tuple[Note, ...]
+    weight: float
+
+
+def ideas(notes: Notes) -> list[Idea]:
+    """Group the notes by the project names they bring in; a note without any is an idea of its own."""
+    groups: dict[frozenset[str], list[Note]] = {}
+    out = []
+    for note in notes.items:
+        names = (
+            frozenset(t for t in note.diff if t[0] == "+" and _own_name(t) and f"{t[1:]}(" in note.edit.after)
+            or frozenset(t for t in note.diff if t[0] == "+" and _own_name(t))
+            or frozenset(t for t in note.diff if t[0] == "-" and _own_name(t))
+        )
+        if names and note.weight >= OWN and not note.operators:
+            groups.setdefault(names, []).append(note)
+        else:
+            out.append(Idea(frozenset(), (note,), note.weight * (1 - DISCOUNT)))
+    for names, group in groups.items():
+        weight = sum(n.weight for n in group)
+        out.append(Idea(names, tuple(group), weight - DISCOUNT * weight / len(group)))
+    return out
+
+
+def likeness(idea: Idea, candidate: Candidate) -> float:
+    """How far an edit carries out an idea: 0 to 1, above 1 for the very edit of one of its notes."""
+    best = max(similarity(note, candidate) for note in idea.notes)
+    if best > 1.0:
+        return best if max(n.weight for n in idea.notes) >= OWN else 1.0
+    if not idea.names:
+        return best**3
+    if idea.names <= candidate.diff.keys():
+        return CARRIED_OUT + (1 - CARRIED_OUT) * best
+    return PARTLY * best**3
+
+
+def _own_name(token: str) -> bool:
+    return token[1:].isidentifier() and token[1:] not in _KNOWN and len(token) > 3
 
 
 def similarity(note: Note, candidate: Candidate) -> float:

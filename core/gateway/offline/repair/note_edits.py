@@ -14,24 +14,11 @@ from .candidates import Candidate, trimmed
 from .memory_similarity import Notes
 from .operators import Scope, build_scope
 from .operators.base import BUILTINS, names_in
+from .plausible import Usage, statement
 from .source import Function, SourceFile
 
 MAX_FUNCTIONS = 12
 _HOLE = "__hole__"
-
-
-def _statement(text: str) -> ast.stmt | None:
-    """Parse one line of code, block headers included."""
-    text = text.strip()
-    if text.startswith("elif "):
-        text = text[2:]
-    for form in (text, f"{text}\n    pass", f"{text} pass"):
-        try:
-            body = ast.parse(form).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        return body[0] if len(body) == 1 else None
-    return None
 
 
 def _same(a: object, b: object) -> bool:
@@ -79,7 +66,7 @@ class _Punch(ast.NodeTransformer):
 def pattern(before: str, after: str) -> tuple[str, str]:
     """(kind, template) of a one-line change: ("wrap", "f(__hole__)"), ("keyword", "f|k=v"),
     ("replace", "a|b") or ("", "") when it has no form that could be applied elsewhere."""
-    a, b = _statement(before), _statement(after)
+    a, b = statement(before), statement(after)
     if a is None or b is None:
         return "", ""
     x, y = _difference(a, b)
@@ -176,25 +163,32 @@ def _literal(edit: EditNote, source: SourceFile) -> Iterator[tuple[int, int, str
 def _inserted(edit: EditNote, scope: Scope) -> Iterator[tuple[int, int, str]]:
     """A noted added statement, before each statement of the function and after its last one."""
     lines = edit.after.splitlines()
-    if not scope.function.name or len(lines) > 6 or _statement(lines[0]) is None:
+    if not scope.function.name or len(lines) > 6 or statement(lines[0]) is None:
+        return
+    if set(re.findall(rf"\b{scope.self_name or 'self'}\.(\w+)", edit.after)) - {
+        *scope.attributes,
+        *scope.methods,
+    }:
         return
     margin = min((len(n) - len(n.lstrip()) for n in lines if n.strip()), default=0)
-    for statement in scope.statements:
-        start, end = scope.source.span(statement)
-        indent = scope.indent(statement)
-        before = scope.source.text[scope.source.starts[statement.lineno - 1] : start]
+    for place in scope.statements:
+        start, end = scope.source.span(place)
+        indent = scope.indent(place)
+        before = scope.source.text[scope.source.starts[place.lineno - 1] : start]
         if before.strip():
             continue
         body = f"\n{indent}".join(n[margin:] for n in lines)
         yield start, start, f"{body}\n{indent}"
-        if statement in scope.function.node.body[-1:] and not isinstance(statement, ast.Return | ast.Raise):
+        if place in scope.function.node.body[-1:] and not isinstance(place, ast.Return | ast.Raise):
             yield end, end, f"\n{indent}{body}"
 
 
 @lru_cache(maxsize=2048)
-def _from_edit(edit: EditNote, source: SourceFile, function: Function, project: tuple, files: tuple) -> tuple:
+def _from_edit(
+    edit: EditNote, source: SourceFile, function: Function, project: tuple, files: tuple, usage: Usage
+) -> tuple:
     try:
-        scope = build_scope(source, function, {s.path: s for s in project}, files)
+        scope = build_scope(source, function, {s.path: s for s in project}, files, usage)
         found: list[tuple[int, int, str]] = []
         if edit.before and edit.after and "\n" not in edit.before + edit.after:
             kind, template = pattern(edit.before, edit.after)
@@ -217,6 +211,7 @@ def suggested(
     weights: Mapping[Function, float],
     sources: tuple[SourceFile, ...],
     files: tuple[str, ...],
+    usage: Usage,
     known: set[tuple[str, int, int, str]],
 ) -> list[Candidate]:
     """Candidates beyond the pool (`known` keys) that the edit notes of this project suggest."""
@@ -240,7 +235,7 @@ def suggested(
         if note.weight <= memory_similarity.PLAIN:
             continue  # without a name of the project there is no pattern to carry over
         for _, source, function in ranked[:MAX_FUNCTIONS]:
-            for start, end, text in _from_edit(note.edit, source, function, sources, files):
+            for start, end, text in _from_edit(note.edit, source, function, sources, files, usage):
                 add(source, function, start, end, text)
         if len(out) > 1500:
             break

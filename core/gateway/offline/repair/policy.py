@@ -15,6 +15,7 @@ from functools import lru_cache
 from . import explore, localize, memory_similarity, note_edits, ranking
 from .candidates import Candidate, pool, trimmed
 from .conversation import State, read_state
+from .plausible import usage_of
 from .source import SourceFile, is_test_path, parse_source
 from .testlog import TestRun
 
@@ -141,12 +142,14 @@ def _scored(
     sources: tuple[SourceFile, ...],
     tests: tuple[SourceFile, ...],
     files: tuple[str, ...],
+    seen: tuple[str, ...],
 ) -> tuple[tuple[Candidate, ...], tuple[float, ...]]:
     weights = localize.locate(run, issue, sources, tests)
-    candidates = pool(weights, sources, files)
+    usage = usage_of(sources, seen)
+    candidates = pool(weights, sources, files, usage)
     names = frozenset(re.findall(r"[A-Za-z_]\w{2,}", issue + "\n".join(s.text for s in sources)))
     notes = memory_similarity.read_notes(memory, frozenset(files), names)
-    candidates += note_edits.suggested(notes, weights, sources, files, {c.key for c in candidates})
+    candidates += note_edits.suggested(notes, weights, sources, files, usage, {c.key for c in candidates})
     return tuple(candidates), tuple(ranking.score(candidates, weights, run, issue, notes))
 
 
@@ -183,7 +186,9 @@ def _next_edit(state: State, search: Search, seed: int) -> dict:
     if sum(s.error for s in state.steps if s.action.get("action") == "edit_file") > MAX_EDIT_ERRORS:
         return _restore_or_submit(state, search.base)
     task = state.task
-    candidates, scores = _scored(search.run, task.issue, task.memory, sources, tests, task.files)
+    candidates, scores = _scored(
+        search.run, task.issue, task.memory, sources, tests, task.files, explore.lines_of_others(state)
+    )
     salt = hashlib.sha256(f"{task.issue}{task.memory}".encode(errors="replace")).hexdigest()
     refused = _refused(state)
     dirty = {p for p, f in state.files.items() if f.current != search.base.get(p, f.original)}

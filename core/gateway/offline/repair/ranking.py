@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from . import memory_similarity as memory
 from .candidates import Candidate, tokens
-from .habits import habit, habits_of
 from .localize import error_lines
 from .priors import OPERATOR_WEIGHT
 from .source import words
 from .symptoms import factors
 from .testlog import TestRun
 
-PRIOR_SHARE, NOTE_SHARE = 0.6, 0.4
-NOTE_FLOOR = 0.3  # keeps a note that resembles nothing much from electing a winner anyway
+IDEA = 60.0  # weight as an operator of an idea that all notes share; the commonest operators have 10
 SIBLING_POWER = 0.6
-PLACE_POWER, KIND_POWER = 0.7, 0.3  # how much place and symptom, and the operator, count beside a note
+KIND_POWER = 0.3  # how much the kind of edit counts beside a note
+AGAIN = 5.0  # of the very edit of a note, where 1 is the most suspicious place
 STRANGE, FAMILIAR = 0.4, 1.6
 NOISE = 0.15  # scale of the Gumbel noise on log scores: a repeat differs, but not much
 
@@ -45,13 +43,22 @@ def naturalness(candidate: Candidate, familiar: frozenset[tuple[str, str]]) -> f
     return STRANGE + (FAMILIAR - STRANGE) * sum(pair in familiar for pair in new) / len(new)
 
 
+def sibling_counts(candidates: Sequence[Candidate]) -> dict[tuple[object, str], float]:
+    """How many edits of a kind a function has, those that hardly make sense counted for little."""
+    counts: dict[tuple[object, str], float] = {}
+    for c in candidates:
+        key = (c.function, c.op)
+        counts[key] = counts.get(key, 0.0) + min(1.0, c.fit)
+    return {key: max(1.0, count) for key, count in counts.items()}
+
+
 def prior_weights(
     candidates: Sequence[Candidate], weights: Mapping[object, float], run: TestRun, issue: str
 ) -> list[float]:
     """Unnormalised prior: place^2 * operator * symptom * line * naturalness / siblings^0.6."""
     familiar = familiar_pairs(candidates)
     symptom = factors(run)
-    siblings = Counter((c.function, c.op) for c in candidates)
+    siblings = sibling_counts(candidates)
     lines = {path: error_lines(run, path) for path in {c.path for c in candidates}}
     hints = words(issue)
     bonus: dict[tuple[str, int], float] = {}
@@ -63,7 +70,7 @@ def prior_weights(
             shared = len(words(c.before) & hints)
             bonus[place] = factor * (1.0 + 0.15 * min(shared, 4))
         value = weights.get(c.function, 0.0) ** 2 * OPERATOR_WEIGHT.get(c.op, 1.0) * symptom.get(c.op, 1.0)
-        value *= bonus[place] * naturalness(c, familiar)
+        value *= bonus[place] * naturalness(c, familiar) * c.fit
         out.append(value / siblings[c.function, c.op] ** SIBLING_POWER)
     return out
 
@@ -75,43 +82,31 @@ def score(
     issue: str,
     notes: memory.Notes,
 ) -> list[float]:
-    """Score of each candidate in the mixture; the higher is tried the earlier."""
+    """Score of each candidate; the higher is tried the earlier.
+
+    To the prior comes what the notes say: a noted idea counts as one more operator of this project, whose weight is
+    how often it was met. Place, symptom and fit count for its edits as they do for all others.
+    """
     prior = prior_weights(candidates, weights, run, issue)
-    habits = habits_of(candidates)
-    # A note speaks for itself: what the project does elsewhere counts in the prior's share alone.
-    usual = [p * habit(c, habits) for p, c in zip(prior, candidates, strict=True)]
-    total = sum(usual) or 1.0
-    scores = [PRIOR_SHARE * p / total for p in usual]
-    if not notes.items:
-        return scores
-    share = NOTE_SHARE / max(notes.mass, memory.LEAST_MASS)
-    places = [p / OPERATOR_WEIGHT.get(c.op, 1.0) for p, c in zip(prior, candidates, strict=True)]
-    siblings = Counter((c.function, c.op) for c in candidates)
+    scores = list(prior)
+    siblings = sibling_counts(candidates)
     places = [
-        p * siblings[c.function, c.op] ** SIBLING_POWER for p, c in zip(places, candidates, strict=True)
+        p * siblings[c.function, c.op] ** SIBLING_POWER / OPERATOR_WEIGHT.get(c.op, 1.0) ** (1 - KIND_POWER)
+        for p, c in zip(prior, candidates, strict=True)
     ]
-    top = max(places, default=0.0) or 1.0
-    standing = [
-        (p / top) ** PLACE_POWER * OPERATOR_WEIGHT.get(c.op, 1.0) ** KIND_POWER
-        for p, c in zip(places, candidates, strict=True)
-    ]
-    for note in notes.items:
-        evidence, best, weight = {}, 0.0, note.weight
-        for index, c in enumerate(candidates):
-            similar = memory.similarity(note, c)
-            if similar > 0.0:
-                again = (
-                    similar > 1.0 and note.weight >= memory.OWN
-                )  # the very lines of the note: place is moot
-                evidence[index] = similar**3 * (1.0 if again else standing[index])
-                best, weight = max(best, similar), 1.0 if again else weight
-        if not evidence:
-            continue
-        whole = NOTE_FLOOR + sum(evidence.values())
-        # A note whose best match is poor speaks softly, else many poor matches would take its full share.
-        voice = share * weight * min(1.0, best) ** 2 / whole
-        for index, value in evidence.items():
-            scores[index] += voice * value
+    top = max(places, default=0.0)
+    mass = max(notes.mass, memory.LEAST_MASS)
+    for idea in memory.ideas(notes):
+        likeness = [memory.likeness(idea, c) for c in candidates]
+        number: dict[object, float] = {}  # of edits that carry it out, by function
+        for c, like in zip(candidates, likeness, strict=True):
+            number[c.function] = number.get(c.function, 0.0) + min(1.0, like) * min(1.0, c.fit)
+        for index, (c, like) in enumerate(zip(candidates, likeness, strict=True)):
+            if like > 1.0:  # the very lines of a note: their place is known
+                scores[index] += IDEA * idea.weight / mass * AGAIN * top
+            elif like > 0.0:
+                share = like * places[index] / max(1.0, number[c.function]) ** SIBLING_POWER
+                scores[index] += IDEA * idea.weight / mass * share
     return scores
 
 
@@ -121,5 +116,5 @@ def order(scores: Sequence[float], seed: int, salt: str) -> list[int]:
     keys = []
     for value in scores:
         noise = -math.log(-math.log(rng.uniform(1e-9, 1 - 1e-9)))
-        keys.append(math.log(value + 1e-12) + NOISE * noise)
+        keys.append(math.log(value + 1e-300) + NOISE * noise)
     return sorted(range(len(keys)), key=lambda i: -keys[i])

@@ -9,19 +9,25 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..plausible import SAME_NAME, STRANGE, Judge, Usage
 from ..source import FUNCTION, Function, SourceFile, resolve_import
 
 BUILTINS = frozenset(dir(builtins))
 MAX_HELPERS = 24
+MAX_SECONDS = 3
 
 
 class Proposal(NamedTuple):
-    """Replace characters [start, end) of the file by `text`; `op` names the operator for its prior."""
+    """Replace characters [start, end) of the file by `text`; `op` names the operator for its prior.
+
+    `fit` is a factor around 1: how well the new text suits its place, where that can be judged.
+    """
 
     op: str
     start: int
     end: int
     text: str
+    fit: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,37 @@ class Scope:
     conditions: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     inner_statements: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     guards: list[tuple[str, str, frozenset[str]]] = field(default_factory=list)  # condition, body, names
+    judge: Judge | None = None
+    _seconds: dict[str, list[str]] = field(default_factory=dict)
 
     def text(self, node: ast.AST) -> str:
         return self.source.of(node)
 
     def replace(self, op: str, node: ast.AST, text: str) -> Proposal:
         start, end = self.source.span(node)
-        return Proposal(op, start, end, text)
+        fit = 1.0
+        if self.judge and isinstance(node, ast.expr):
+            fit = self.judge.fit(self.source.text[start:end], text, self.is_condition(node))
+        return Proposal(op, start, end, text, fit)
+
+    def seconds(self, helper: Helper) -> list[str]:
+        """What a helper could be given as its second argument here, the likeliest first."""
+        if helper.name not in self._seconds:
+            own = [f"{self.self_name}.{name}" for name in self.attributes] if self.self_name else []
+            options = [*self.params, *(v for v in self.variables if v not in self.params), *own]
+            least = STRANGE if helper.many else SAME_NAME  # one that may be left out needs a good reason
+            found = self.judge.arguments(helper.name, 1, options, least) if self.judge else []
+            self._seconds[helper.name] = found[:MAX_SECONDS]
+        return self._seconds[helper.name]
+
+    def is_condition(self, node: ast.AST) -> bool:
+        """Whether only the truth of an expression counts where it stands."""
+        parent = self.parents.get(node)
+        if isinstance(parent, ast.comprehension):
+            return node in parent.ifs
+        if isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert):
+            return parent.test is node
+        return isinstance(parent, ast.BoolOp | ast.UnaryOp)
 
     def tight(self, node: ast.AST, text: str, symbol: str = "") -> str:
         """`text` as a replacement of `node`, in parentheses where the surroundings bind tighter.
@@ -268,7 +298,11 @@ def _ingredients(source: SourceFile, owner: str) -> Ingredients:
 
 
 def build_scope(
-    source: SourceFile, function: Function, project: dict[str, SourceFile], files: tuple[str, ...]
+    source: SourceFile,
+    function: Function,
+    project: dict[str, SourceFile],
+    files: tuple[str, ...],
+    usage: Usage,
 ) -> Scope:
     """Everything the operators ask about one function; `project` are the files read so far."""
     scope = Scope(source, function)
@@ -285,6 +319,7 @@ def build_scope(
     stored = [n for n in scope.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     stored.sort(key=lambda n: (n.lineno, n.col_offset))
     scope.variables = _ordered(iter([*scope.params, *(n.id for n in stored)]))
+    scope.judge = Judge(usage, function)
     if function.owner:
         _class_members(scope)
     _project_names(scope, project, files)

@@ -14,7 +14,6 @@ COLLECTIONS = {
     "tuple": "tuple(%s)",
     "frozenset": "frozenset(%s)",
 }
-MAX_SECOND = 6
 
 
 def own_forms(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
@@ -25,8 +24,6 @@ def own_forms(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
         yield from _helper_for_each(scope, node)
     elif isinstance(node, ast.Compare):
         yield from _sentinels(scope, node)
-    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-        yield from _helper_of_two(scope, node)
 
 
 def _single_helpers(scope: Scope) -> list[str]:
@@ -76,17 +73,3 @@ def _sentinels(scope: Scope, compare: ast.Compare) -> Iterator[Proposal]:
                 yield scope.replace("sentinel", right, name)
     elif isinstance(right, ast.Name) and isinstance(scope.constants.get(right.id), ast.Call):
         yield scope.replace("sentinel", right, "None")
-
-
-def _helper_of_two(scope: Scope, node: ast.Name | ast.Attribute) -> Iterator[Proposal]:
-    """``i`` -> ``resolve(i, self.size)``: helpers whose second argument is at hand in the object or the parameters."""
-    parent = scope.parents.get(node)
-    if isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node):
-        return
-    text = scope.text(node)
-    own = [f"{scope.self_name}.{name}" for name in scope.attributes] if scope.self_name else []
-    for helper in scope.helpers:
-        if helper.many:
-            for second in [*scope.params, *own][:MAX_SECOND]:
-                if second != text:
-                    yield scope.replace("wrap_helper_two", node, f"{helper.name}({text}, {second})")

@@ -184,7 +184,11 @@ def arguments(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
             start, middle = scope.source.span(a)
             next_start, end = scope.source.span(b)
             gap = scope.source.text[middle:next_start]
-            yield Proposal("swap_arguments", start, end, f"{second}{gap}{first}")
+            whole = scope.text(node)
+            at = start - scope.source.span(node)[0]
+            swapped = f"{whole[:at]}{second}{gap}{first}{whole[at + end - start :]}"
+            fit = scope.judge.fit(whole, swapped) if scope.judge else 1.0
+            yield Proposal("swap_arguments", start, end, f"{second}{gap}{first}", fit)
     everything = [*node.args, *(k for k in node.keywords)]
     for index, item in enumerate(everything):
         if len(everything) > 1:
@@ -262,13 +266,11 @@ def wrapping(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
     for helper in scope.helpers:
         if outer == helper.name or text.startswith(f"{helper.name}("):
             continue
-        if helper.many:
-            if place in ("returned", "assigned"):
-                for extra in scope.params:
-                    if extra != text:
-                        yield scope.replace("wrap_helper_two", node, f"{helper.name}({text}, {extra})")
-            continue
-        yield scope.replace(f"wrap_helper_{place}", node, f"{helper.name}({text})")
+        for second in scope.seconds(helper):
+            if second != text:
+                yield scope.replace("wrap_helper_two", node, f"{helper.name}({text}, {second})")
+        if not helper.many:
+            yield scope.replace(f"wrap_helper_{place}", node, f"{helper.name}({text})")
     for wrapper in WRAPPERS:
         if outer != wrapper and not text.startswith(f"{wrapper}("):
             yield scope.replace("wrap_builtin", node, f"{wrapper}({text})")
@@ -336,7 +338,7 @@ def _value_place(scope: Scope, node: ast.AST) -> str:
     if isinstance(parent, ast.Compare):
         return "compared"
     if isinstance(parent, ast.For | ast.comprehension):
-        return "iterated" if parent.iter is node else ""
+        return "iterated" if parent.iter is node else "compared" if node in getattr(parent, "ifs", ()) else ""
     if isinstance(parent, ast.BinOp | ast.List | ast.Tuple | ast.Dict | ast.ListComp | ast.GeneratorExp):
         return "element"
     if isinstance(parent, ast.SetComp | ast.DictComp | ast.Set | ast.FormattedValue | ast.IfExp):
@@ -345,6 +347,8 @@ def _value_place(scope: Scope, node: ast.AST) -> str:
         name = node.id if isinstance(node, ast.Name) else ""
         return "" if name in ("self", "cls", *scope.source.imports) or not name else "receiver"
     if isinstance(parent, ast.If | ast.While) and parent.test is node:
+        return "compared"
+    if isinstance(parent, ast.BoolOp) or (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not)):
         return "compared"
     return ""
 

@@ -9,8 +9,8 @@ import pytest
 from core.gateway.offline.repair import explore, ranking
 from core.gateway.offline.repair.candidates import pool
 from core.gateway.offline.repair.conversation import read_state
-from core.gateway.offline.repair.habits import habit, habits_of
 from core.gateway.offline.repair.memory_similarity import read_notes
+from core.gateway.offline.repair.plausible import usage_of
 from core.gateway.offline.repair.source import parse_source
 from core.gateway.offline.repair.testlog import TestRun
 
@@ -47,7 +47,7 @@ FORMS = [
 
 def found(body: str):
     source = parse_source("lib.py", HEAD + body)
-    return source, pool({f: 1.0 for f in source.functions}, (source,), ("lib.py",))
+    return source, pool({f: 1.0 for f in source.functions}, (source,), ("lib.py",), usage_of((source,)))
 
 
 @pytest.mark.parametrize(("body", "line"), FORMS)
@@ -82,15 +82,55 @@ def test_a_helper_that_is_used_everywhere_is_tried_before_one_that_is_not():
     assert by_line["return ROWS.pop(plain(name))"] > 2 * by_line["return ROWS.pop(cells(name))"]
 
 
-def test_only_edits_that_bring_in_a_call_have_habits():
-    _, candidates = found(USER)
-    habits = habits_of(candidates)
-    factors = {c.after: habit(c, habits) for c in candidates if c.function.name == "f"}
-    same_argument, unused = factors["return ROWS.pop(plain(name))"], factors["return ROWS.pop(cells(name))"]
-    assert same_argument > 1.0 > unused
-    assert {habit(c, habits) for c in candidates if not c.op.startswith(("wrap_helper", "helper_for"))} == {
-        1.0
-    }
+def fits(body: str) -> dict[str, float]:
+    _, candidates = found(body)
+    return {c.after: c.fit for c in candidates if c.function.name == "f"}
+
+
+def test_a_call_fits_by_the_names_it_is_given_elsewhere():
+    factors = fits(USER)
+    assert factors["return ROWS.pop(plain(name))"] > 1.0 > factors["return ROWS.pop(cells(name))"]
+
+
+def test_what_has_the_wrong_kind_hardly_fits_or_is_left_out():
+    factors = fits("def f(count):\n    total = count + 1\n    return total\n")
+    assert factors.get("return plain(total)", 0.0) < 0.2 < factors["return cells(total)"] * 4
+    assert "total = (count + 1).lower()" not in factors
+
+
+def test_a_condition_may_become_any_truth_but_a_value_keeps_its_kind():
+    code = "def ok(text):\n    return text.isdigit()\n\n\ndef f(text):\n    if text:\n        return text.upper()\n"
+    factors = fits(code)
+    assert factors["if ok(text):"] > 2 * factors["return ok(text.upper())"]
+
+
+def test_the_second_argument_of_a_helper_is_what_it_is_called():
+    code = (
+        "def scaled(value, unit):\n    return value * UNITS[unit]\n\n\n"
+        "def f(amount, colour, unit):\n    return amount + 1\n"
+    )
+    assert "return scaled(amount, unit) + 1" in fits(code)
+
+
+def test_lines_of_files_not_read_show_how_a_helper_is_called():
+    source = parse_source(
+        "lib.py", "from .keys import plain\n\n\ndef f(name, size):\n    return ROWS[name] + size\n"
+    )
+    target = source.functions[:1]
+    lines = (
+        "def plain(text: str) -> str:",
+        "    return self.rows.get(plain(name))",
+        "    if plain(name) == other:",
+    )
+    for seen, better in (((), False), (lines, True)):
+        usage = usage_of((source,), seen)
+        candidates = pool({f: 1.0 for f in target}, (source,), ("lib.py", "keys.py"), usage)
+        factors = {c.after: c.fit for c in candidates}
+        key, number = (
+            factors["return ROWS[plain(name)] + size"],
+            factors.get("return ROWS[name] + plain(size)", 0.0),
+        )
+        assert (key > 3 * number) == better
 
 
 TASK = """# Issue
@@ -147,6 +187,24 @@ def test_a_package_that_hands_a_name_on_is_followed_to_its_module():
     )
     run = next(t.run for t in state.trials)
     assert explore.next_look(state, run)["path"] == "lib/near.py"
+
+
+def test_the_uses_of_imported_helpers_are_searched_once():
+    near = "from lib.other import far\n\n\ndef near(x):\n    return x\n"
+    steps = [
+        ('{"action": "run_command", "command": "python -m pytest -q"}', RUN),
+        reading(2, "tests/test_lib.py", TEST_FILE),
+        reading(3, "lib/__init__.py", PACKAGE),
+        reading(4, "lib/near.py", near),
+    ]
+    state = conversation(*steps)
+    run = next(t.run for t in state.trials)
+    look = explore.next_look(state, run)
+    assert look["action"] == "search" and "far" in look["pattern"]
+    answer = (json.dumps(look), f"[5/30] search {look['pattern']!r}: 1 matches\nlib/other.py:1:def far(x):")
+    after = conversation(*steps, answer)
+    assert explore.next_look(after, run) is None
+    assert explore.lines_of_others(after) == ("def far(x):",)
 
 
 def test_the_definition_that_the_failing_line_calls_is_read_first():
