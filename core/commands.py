@@ -20,6 +20,7 @@ from core.options import PROJECT_ROOT, Options, UsageError, log_dir
 from core.progress import Progress
 from core.report import tables
 from core.run import Run, open_run, split_of, tasks_of
+from core.saved_memory import check_memories, save_memories
 from envs_archive.coding.tasks import Split
 from evals.utils import gateway_client
 from evals.utils.sandbox import SandboxKind, SandboxUnavailable, probe
@@ -38,7 +39,7 @@ async def execute(options: Options) -> int:
     tasks = tasks_of(options)
     if options.kind != "h1":
         split_of(options, tasks)
-    _designs(options)
+    check_memories(options, _designs(options), tasks)
     if options.history_ckpt_path is not None:
         _check_checkpoint(options)
     kind = _sandbox(options)
@@ -98,25 +99,30 @@ def _designs(options: Options) -> list[Design]:
 
 
 async def _evaluate(run: Run) -> int:
-    evaluator = run.evaluator(split_of(run.options, run.tasks))
-    rows = await evaluate_designs(run, evaluator, _designs(run.options))
+    designs = _designs(run.options)
+    evaluator = run.evaluator(split_of(run.options, run.tasks), designs)
+    rows = await evaluate_designs(run, evaluator, designs)
     n = next((r.score.n_tasks for r in rows if r.score), 0)
     title = (
         f"{run.options.name}: {n} tasks x {run.options.repeats} repeats, {run.options.rollout_type}"
         f" ({'memory read-only' if run.options.rollout_type == 'batched' else 'memory learns on'})"
     )
-    return _report(run, rows, title)
+    code = _report(run, rows, title)
+    for line in save_memories(run.options, run.folder, designs):
+        run.progress.say(line)
+    return code
 
 
 async def _h1(run: Run) -> int:
     options = run.options
     ids = list(run.tasks)
-    evaluator = run.evaluator(Split(ids, ids))
+    designs = _designs(options)
+    evaluator = run.evaluator(Split(ids, ids), designs)
     sides = h1.halves(ids, run.projects, random.Random(options.seed))
     arms = await asyncio.gather(
-        *(h1.cross_fitted(evaluator, d.sha, d.path, sides, options.repeats) for d in _designs(options))
+        *(h1.cross_fitted(evaluator, d.sha, d.path, sides, options.repeats) for d in designs)
     )
-    rows = [row(run, arm.label, arm.status, arm.episodes, arm.error) for arm in arms]
+    rows = [row(run, arm.label, arm.status, arm.episodes, arm.error, arm.updates) for arm in arms]
     rows = with_pairs(rows, run.projects, options.seed)
     if arms[0].status == "ok":
         h1.write_pairs(

@@ -37,7 +37,13 @@ class InfraError(Exception):
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What all evaluations of a run have in common."""
+    """What all evaluations of a run have in common.
+
+    Attributes:
+        memory_tokens: limit of the memory text in a prompt.
+        inner: what each control wraps, by the control's label.
+        load_memory: folders of saved memories to start from, by the design's label.
+    """
 
     model: str
     rollout: Literal["batched", "sequential"] = "batched"
@@ -48,6 +54,9 @@ class EvaluationSettings:
     retrieve_concurrency: int = 10
     concurrent_evaluations: int = 5
     fresh_collection: bool = False
+    memory_tokens: int = 4000
+    inner: dict[str, Path] = field(default_factory=dict)
+    load_memory: dict[str, Path] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
 
 
@@ -118,6 +127,8 @@ class Evaluator:
 
     def _update_ids(self) -> list[str]:
         size = self._settings.update_size
+        if size is None and self._settings.load_memory:
+            return []
         return self._split.update if size is None else self._split.update[:size]
 
     async def _collection(self, update: list[str]) -> Path:
@@ -159,6 +170,9 @@ class Evaluator:
             repeats=repeats,
             seed=settings.seed,
             collection=str(collection) if collection else None,
+            memory_token_limit=settings.memory_tokens,
+            inner_path=_text(settings.inner.get(label)),
+            load_memory=_text(settings.load_memory.get(label)),
             update_concurrency=settings.update_concurrency,
             retrieve_concurrency=settings.retrieve_concurrency,
             sandbox=self._kind.kind,
@@ -179,11 +193,25 @@ class Evaluator:
         """The folder of this very evaluation: an earlier, perhaps unfinished one of its spec, or the next number."""
         number = 1
         while True:
-            folder = self._run_dir / "evaluations" / f"{label}_{mode}_{number}"
+            folder = self._run_dir / "evaluations" / f"{folder_name(label)}_{mode}_{number}"
             if not (folder / "spec.json").exists() or EvalSpec.load(folder / "spec.json") == spec:
                 folder.mkdir(parents=True, exist_ok=True)
                 return folder
             number += 1
+
+
+def folder_name(label: str) -> str:
+    """A design's label as part of a folder's name."""
+    return label.replace(":", "-")
+
+
+def memory_folder(root: str, label: str) -> Path:
+    """The folder of a design's memory below ``--save_memory`` or ``--load_memory``."""
+    return Path(root).expanduser().resolve() / folder_name(label)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 async def run_evaluation(
@@ -199,7 +227,7 @@ async def run_evaluation(
     spec.save(folder / "spec.json")
     token = gateway.issue_token({"evaluation": folder.name, "design": spec.design})
     try:
-        code, output = await _run_subprocess(spec, folder, gateway, token, kind)
+        code, output = await run_subprocess(spec, folder, gateway, token, kind)
     finally:
         gateway.revoke(token)
         shutil.rmtree(folder / "tmp", ignore_errors=True)
@@ -249,12 +277,13 @@ def _checked(spec: EvalSpec, result: EvalResult, verdicts: dict[Key, Verdict]) -
     return dataclasses.replace(result, episodes=episodes)
 
 
-async def _run_subprocess(
+async def run_subprocess(
     spec: EvalSpec, folder: Path, gateway: Gateway, token: str, kind: SandboxKind
 ) -> tuple[int, str]:
     """Start ``launch.py`` in its sandbox and wait for it; returns its exit code and the end of what it printed."""
     visible = [PROJECT_ROOT / "evals", PROJECT_ROOT / "envs_archive", gateway.socket_path]
-    visible += [Path(p) for p in (spec.design_path, spec.collection) if p]
+    own = (spec.design_path, spec.inner_path, spec.collection, spec.load_memory)
+    visible += [Path(p) for p in own if p]
     visible += [Path(task["base"]) for task in spec.update_tasks + spec.retrieve_tasks]
     view = View(
         readonly=tuple((path, str(path)) for path in dict.fromkeys(visible)),

@@ -6,12 +6,13 @@ import contextlib
 import fcntl
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.eval_in_container import EvaluationSettings, Evaluator
+from core.design_file import NO_MEMORY, Design
+from core.eval_in_container import EvaluationSettings, Evaluator, memory_folder
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
@@ -49,7 +50,8 @@ class Run:
         """Project of each task."""
         return {task.instance_id: task.project for task in self.tasks.values()}
 
-    def evaluator(self, split: Split) -> Evaluator:
+    def evaluator(self, split: Split, designs: Sequence[Design] = ()) -> Evaluator:
+        """Evaluates on a split; ``designs`` say what controls wrap and where saved memories are."""
         options = self.options
         settings = EvaluationSettings(
             model=options.execution_model,
@@ -61,6 +63,13 @@ class Run:
             retrieve_concurrency=options.batch_max_retrieve_concurrent,
             concurrent_evaluations=options.max_container_concurrent,
             fresh_collection=options.fresh_collection,
+            memory_tokens=options.memory_tokens,
+            inner={d.sha: d.inner for d in designs if d.inner is not None},
+            load_memory={
+                d.sha: memory_folder(options.load_memory, d.sha) for d in designs if d.sha != NO_MEMORY
+            }
+            if options.load_memory
+            else {},
             env=self.config,
         )
         return Evaluator(

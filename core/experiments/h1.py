@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.eval_in_container import Evaluator
-from evals.contract import Episode, EvalResult
+from evals.contract import Episode, EvalResult, Updates
 
 PAIR_COLUMNS = [
     "arm",
@@ -36,6 +36,7 @@ class Arm:
     status: str
     episodes: list[Episode]
     error: str | None = None
+    updates: Updates = field(default_factory=Updates)
 
 
 def halves(tasks: Sequence[str], projects: dict[str, str], rng: random.Random) -> tuple[list[str], list[str]]:
@@ -96,7 +97,18 @@ def _joined(label: str, results: Sequence[EvalResult]) -> Arm:
     failed = next((result for result in results if result.status != "ok"), None)
     if failed is not None:
         return Arm(label, failed.status, [], failed.error)
-    return Arm(label, "ok", [e for result in results for e in result.episodes if e.phase == "retrieve"])
+    updates = Updates(
+        sum(result.updates.tasks for result in results),
+        sum(result.updates.calls for result in results),
+        sum(result.updates.seconds for result in results),
+    )
+    return Arm(
+        label,
+        "ok",
+        [e for result in results for e in result.episodes if e.phase == "retrieve"],
+        None,
+        updates,
+    )
 
 
 def write_pairs(path: Path, control: Arm, arms: Sequence[Arm], projects: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ def model_note(options: Options) -> list[str]:
 
 def console() -> Console:
     """Wide enough that no column is cut when the output goes to a file."""
-    width = None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns)
+    width = None if sys.stdout.isatty() else max(170, shutil.get_terminal_size().columns)
     return Console(width=width, highlight=False, soft_wrap=False)
 
 
@@ -100,7 +100,10 @@ _PAIRED: list[Column] = [
     ("worse", _paired(lambda v: f"{v.worse}/{v.n}")),
 ]
 _COSTS: list[Column] = [
-    ("memory tokens", lambda row: f"{row.memory_tokens:.0f}"),
+    ("mem tokens", lambda row: f"{row.memory_tokens:.0f}"),
+    ("mem calls", lambda row: f"{row.memory_calls:.1f}"),
+    ("mem s", lambda row: f"{row.memory_seconds:.2f}"),
+    ("seconds", lambda row: f"{row.seconds:.1f}"),
     ("tokens", lambda row: short(row.tokens)),
 ]
 
