@@ -77,16 +77,15 @@ def save_attributes(memory: Any, folder: Path) -> None:
         NotSaved: an attribute cannot be kept; the message names it.
         OSError: the folder cannot be written.
     """
-    state = vars(memory)
-    module = type(memory).__module__
+    state, modules = vars(memory), _modules(memory)
     try:
         data = _dumped(state)
-        _Reader(data, module, sys.modules[module]).load()  # better to hear of it now than at the next start
+        _Reader(data, modules).load()  # better to hear of it now than at the next start
     except (pickle.PicklingError, TypeError, AttributeError, RecursionError, NotSaved) as error:
-        raise NotSaved(f"{_culprit(state, module)}: {error}") from error
+        raise NotSaved(f"{_culprit(state, modules)}: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / STATE_FILE, "wb") as handle:
-        pickle.dump((_FORMAT, module), handle)
+        pickle.dump((_FORMAT, {name: _file(module) for name, module in modules.items()}), handle)
         handle.write(data)
 
 
@@ -97,17 +96,32 @@ def load_attributes(memory: Any, folder: Path) -> None:
         NotSaved: the file is none that ``save_attributes`` wrote for this design.
         OSError: it cannot be read.
     """
-    with open(folder / STATE_FILE, "rb") as handle:
+    path = folder / STATE_FILE
+    with open(path, "rb") as handle:
         try:
-            head = _Reader(handle, "", None).load()
+            head = _Reader(handle, {}).load()
             if not (isinstance(head, tuple) and len(head) == 2 and head[0] == _FORMAT):
-                raise NotSaved(f"{folder / STATE_FILE}: no saved memory")
-            state = _Reader(handle, head[1], sys.modules[type(memory).__module__]).load()
+                raise NotSaved(f"{path}: no saved memory")
+            now = {_file(module): module for module in _modules(memory).values()}
+            state = _Reader(handle, {name: now[file] for name, file in head[1].items() if file in now}).load()
         except NotSaved:
             raise
         except Exception as error:  # pickle raises nearly anything at a broken file
-            raise NotSaved(f"{folder / STATE_FILE}: cannot be read: {error}") from error
+            raise NotSaved(f"{path}: cannot be read: {error}") from error
     _adopt(vars(memory), state)
+
+
+def _modules(memory: Any) -> dict[str, types.ModuleType]:
+    """The modules of a design's own classes, by name: its file, and that of a design it wraps."""
+    parts = [memory, *vars(memory).values()]
+    kinds = [part if isinstance(part, type) else type(part) for part in parts]
+    names = {kind.__module__ for kind in kinds if hasattr(kind, "general_retrieve")}
+    return {name: sys.modules[name] for name in sorted(names)}
+
+
+def _file(module: types.ModuleType) -> str:
+    """What a module is known by in every process: its name may differ from one to the next."""
+    return Path(module.__file__ or module.__name__).name
 
 
 def _dumped(state: Any) -> bytes:
@@ -116,10 +130,10 @@ def _dumped(state: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _culprit(state: dict[str, Any], module: str) -> str:
+def _culprit(state: dict[str, Any], modules: dict[str, types.ModuleType]) -> str:
     for name, value in state.items():
         try:
-            _Reader(_dumped(value), module, sys.modules[module]).load()
+            _Reader(_dumped(value), modules).load()
         except Exception:
             return f"attribute {name!r}"
     return "the memory"
@@ -178,19 +192,18 @@ class _Writer(pickle.Pickler):
 
 
 class _Reader(pickle.Unpickler):
-    """Builds only what is allowed: data types, and the classes of one design."""
+    """Builds only what is allowed: data types, and the classes of the design's own modules, by their old names."""
 
-    def __init__(self, source: Any, saved_module: str, design: types.ModuleType | None) -> None:
+    def __init__(self, source: Any, modules: dict[str, types.ModuleType]) -> None:
         super().__init__(io.BytesIO(source) if isinstance(source, bytes) else source)
-        self._saved_module = saved_module
-        self._design = design
+        self._modules = modules
 
     def find_class(self, module: str, name: str) -> Any:
-        if self._design is not None and module == self._saved_module:
-            found: Any = self._design
+        if module in self._modules:
+            found: Any = self._modules[module]
             for part in name.split("."):
                 found = getattr(found, part)
-            if getattr(found, "__module__", None) == self._design.__name__:
+            if getattr(found, "__module__", None) == self._modules[module].__name__:
                 return found
         elif name in _ALLOWED.get(module, ()):
             return getattr(importlib.import_module(module), name)
