@@ -8,6 +8,7 @@ the top k of each are put into the prompt.
 import asyncio
 import json
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 from agents.memo_structure import MemoStructure, Sub_memo_layer
@@ -45,7 +46,7 @@ class TrajectoryRAGLayer(Sub_memo_layer):
 class CodePatternLayer(Sub_memo_layer):
     layer_intro: str = (
         "A Chroma collection of the edits that were in force when a task was solved: the text is the change with its "
-        "issue. Update: the last edit of each file of a solved run. Retrieve: the changes closest to the task."
+        "issue. Update: the net change of a solved run. Retrieve: the changes closest to the task."
     )
     database: Any = None
 
@@ -70,26 +71,29 @@ def query_of(init: dict[str, Any]) -> str:
 
 
 def changes_of(recorder: Basic_Recorder) -> list[str]:
-    """The last edit of each file as a change of the lines that differ: earlier ones were tries."""
-    last: dict[str, str] = {}
+    """The net change of a run, line by line: what one edit brought in and a later one took out is left out."""
+    net: list[dict[str, str]] = []
     for step in recorder.steps:
         action = step.get("action", {})
-        if action.get("action") == "edit_file" and "replaced" in str(step.get("observation", "")):
-            before, after = differing(str(action.get("old", "")), str(action.get("new", "")))
-            if before != after and len(before) + len(after) <= CODE_CHARACTERS:
-                path = action.get("path", "")
-                last[path] = json.dumps({"path": path, "before": before, "after": after}, ensure_ascii=False)
-    return list(last.values())
+        if action.get("action") != "edit_file" or "error" in str(step.get("observation", ""))[:20]:
+            continue
+        for before, after in differing_lines(str(action.get("old", "")), str(action.get("new", ""))):
+            earlier = next((c for c in net if c["path"] == action.get("path") and c["after"] == before), None)
+            if earlier is None:
+                net.append({"path": action.get("path", ""), "before": before, "after": after})
+            else:
+                earlier["after"] = after
+    return [
+        json.dumps(change, ensure_ascii=False)
+        for change in net
+        if change["before"] != change["after"] and sum(map(len, change.values())) <= CODE_CHARACTERS
+    ]
 
 
-def differing(old: str, new: str) -> tuple[str, str]:
-    """Both texts without the lines they have in common at their ends."""
+def differing_lines(old: str, new: str) -> list[tuple[str, str]]:
     before, after = old.split("\n"), new.split("\n")
-    while before and after and before[0] == after[0]:
-        del before[0], after[0]
-    while before and after and before[-1] == after[-1]:
-        del before[-1], after[-1]
-    return "\n".join(before), "\n".join(after)
+    blocks = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    return [("\n".join(before[i:j]), "\n".join(after[k:m])) for tag, i, j, k, m in blocks if tag != "equal"]
 
 
 def run_in_short(recorder: Basic_Recorder) -> str:
