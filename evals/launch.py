@@ -192,6 +192,7 @@ def main() -> int:
     folder = Path(sys.argv[1])
     spec = EvalSpec.load(folder / "spec.json")
     (folder / "tmp").mkdir(exist_ok=True)
+    os.chdir(folder / "tmp")  # where a design may write: the checkout is read-only, and not its place
     sys.meta_path.insert(0, AliasFinder())
 
     def finish(status: str, error: str | None = None, updates: Updates | None = None) -> None:

@@ -78,7 +78,10 @@ def changes_of(recorder: Basic_Recorder) -> list[str]:
         if action.get("action") != "edit_file" or "error" in str(step.get("observation", ""))[:20]:
             continue
         for before, after in differing_lines(str(action.get("old", "")), str(action.get("new", ""))):
-            earlier = next((c for c in net if c["path"] == action.get("path") and c["after"] == before), None)
+            earlier = next(
+                (c for c in net if c["path"] == action.get("path") and c["after"].strip() == before.strip()),
+                None,
+            )
             if earlier is None:
                 net.append({"path": action.get("path", ""), "before": before, "after": after})
             else:
@@ -86,14 +89,21 @@ def changes_of(recorder: Basic_Recorder) -> list[str]:
     return [
         json.dumps(change, ensure_ascii=False)
         for change in net
-        if change["before"] != change["after"] and sum(map(len, change.values())) <= CODE_CHARACTERS
+        if change["before"].strip() != change["after"].strip()
+        and sum(map(len, change.values())) <= CODE_CHARACTERS
     ]
 
 
 def differing_lines(old: str, new: str) -> list[tuple[str, str]]:
+    """(before, after) of each place where two texts differ: line by line where as many lines went as came."""
     before, after = old.split("\n"), new.split("\n")
-    blocks = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
-    return [("\n".join(before[i:j]), "\n".join(after[k:m])) for tag, i, j, k, m in blocks if tag != "equal"]
+    pairs: list[tuple[str, str]] = []
+    for tag, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag != "equal" and j - i == m - k:
+            pairs += zip(before[i:j], after[k:m], strict=True)
+        elif tag != "equal":
+            pairs.append(("\n".join(before[i:j]), "\n".join(after[k:m])))
+    return pairs
 
 
 def run_in_short(recorder: Basic_Recorder) -> str:

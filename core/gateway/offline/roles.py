@@ -51,7 +51,7 @@ def _lines(role: str, lessons: list[Lesson], prompt: str) -> list[str]:
     if role == "brief":
         names = dict.fromkeys(e.project for e in episodes if e.project)
         return [f"- Project {name}" for name in names] + [f"- Part: {code_span(p)}" for p in _paths(lessons)]
-    return [lesson.line for lesson in lessons]
+    return [lesson.line for lesson in lessons if role == "recent" or lesson.kind != "failed"]
 
 
 def _outcome(outcome: str, reward: float | None) -> str:
