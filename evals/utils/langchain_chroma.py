@@ -81,6 +81,9 @@ class Chroma:
 
     def reset_collection(self) -> None:
         """Remove everything."""
+        self._size: int | None = (
+            0  # None after a write: counting 10,000 entries takes as long as searching them
+        )
         client = chromadb.EphemeralClient(Settings(anonymized_telemetry=False, is_persistent=False))
         # All ephemeral clients of a process share one store, so the name itself has to be unique.
         self._collection = client.create_collection(
@@ -109,6 +112,7 @@ class Chroma:
     def _store(
         self, ids: list[str], texts: list[str], rows: list[dict[str, Any]], vectors: list[list[float]]
     ) -> None:
+        self._size = None
         # chromadb refuses empty metadata, and None keeps that of an overwritten id: so each kind on its own.
         for filled in (True, False):
             chosen = [i for i, row in enumerate(rows) if bool(row) == filled]
@@ -144,7 +148,7 @@ class Chroma:
         self, query: str, k: int = 4, filter: dict[str, Any] | None = None
     ) -> list[tuple[Document, float]]:
         """Return at most ``k`` (document, distance) pairs; smaller is closer, squared L2 by default."""
-        if k <= 0 or self._collection.count() == 0:  # then the query need not be embedded
+        if k <= 0 or len(self) == 0:  # then the query need not be embedded
             return []
         return self._nearest(self._embedding_function.embed_query(query), k, filter)
 
@@ -157,7 +161,7 @@ class Chroma:
     def _nearest(
         self, vector: list[float], k: int, filter: dict[str, Any] | None
     ) -> list[tuple[Document, float]]:
-        k = min(k, self._collection.count())
+        k = min(k, len(self))
         if k <= 0:
             return []
         found = self._collection.query(
@@ -200,6 +204,7 @@ class Chroma:
 
     def delete(self, ids: str | list[str] | None = None, where: dict[str, Any] | None = None) -> None:
         """Remove entries; ids that are not there are ignored."""
+        self._size = None
         if ids:
             self._collection.delete(ids=[ids] if isinstance(ids, str) else ids)
         if where:
@@ -226,7 +231,10 @@ class Chroma:
         return await asyncio.to_thread(call, *args, **kwargs)
 
     def __len__(self) -> int:
-        return self._collection.count()
+        size = self._size
+        if size is None:
+            size = self._size = self._collection.count()
+        return size
 
     def __bool__(self) -> bool:
         return True  # an empty store is a store: designs write `if self.database:`
@@ -235,7 +243,7 @@ class Chroma:
         found = self._collection.get(include=["documents", "metadatas", "embeddings"])
         vectors = found["embeddings"]
         rows = [dict(row or {}) for row in found["metadatas"]]
-        state = {name: value for name, value in vars(self).items() if name != "_collection"}
+        state = {name: value for name, value in vars(self).items() if name not in ("_collection", "_size")}
         return state | {
             "rows": (found["ids"], found["documents"], rows, [list(map(float, v)) for v in vectors])
         }

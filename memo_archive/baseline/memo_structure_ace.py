@@ -98,6 +98,9 @@ class PlaybookLayer(Sub_memo_layer):
     made: int = 0
 
     async def retrieve(self, **kwargs: Any) -> str:
+        return self.text()
+
+    def text(self) -> str:
         sections = dict.fromkeys(bullet.section for bullet in self.database)
         return "\n\n".join(
             "\n".join([f"## {name}", *(b.line() for b in self.database if b.section == name)])
@@ -127,10 +130,10 @@ class PlaybookLayer(Sub_memo_layer):
                 return
         if text:
             self.made += 1
-            self.database.append(Bullet(f"b-{self.made:05d}", section.strip() or "general", text))
+            self.database.append(Bullet(f"b-{self.made:05d}", section.strip()[:60] or "general", text))
 
     def fit(self) -> None:
-        while sum(len(b.line()) + 1 for b in self.database) > PLAYBOOK_CHARACTERS:
+        while len(self.text()) > PLAYBOOK_CHARACTERS:
             self.database.remove(min(self.database, key=lambda b: (b.helpful - b.harmful, b.id)))
 
 

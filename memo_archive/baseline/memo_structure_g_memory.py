@@ -6,8 +6,8 @@ each finished run with the insights and answers with ADD, EDIT, AGREE or REMOVE;
 add 1, REMOVE takes 1, at 0 it is dropped (the rules of ExpeL). Retrieval: the closest tasks and
 their neighbours in the graph give 2 successes, 1 failure and the 10 insights that were drawn from most of them.
 
-Chosen here: every task is compared on its own (the authors' program works in rounds of five), and a run is put into
-the prompt as its edits and test results, not whole.
+Chosen here: every task is compared on its own (the authors' program works in rounds of five), a run is put into the
+prompt as its edits and test results, not whole, and of 100 insights the lowest makes room for a new one.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from utils.hire_agent import Agent, Embedding
 EDGE = 0.7
 NEAREST = 8
 SUCCESSES, FAILURES, INSIGHTS = 2, 1, 10
-SHOWN_TO_CRITIC = 40
+KEPT, SHOWN_TO_CRITIC = 100, 40
 RUN_CHARACTERS = 2_500
 OBSERVATION_CHARACTERS = 1_200
 
@@ -120,6 +120,8 @@ class InsightLayer(Sub_memo_layer):
             kind, text = operation.get("operation"), " ".join(str(operation.get("text", "")).split())
             insight = self.database.get(operation.get("id"))
             if kind == "ADD" and text:
+                if len(self.database) >= KEPT:
+                    del self.database[min(self.database, key=lambda n: (self.database[n]["score"], n))]
                 self.made += 1
                 self.database[self.made] = {"text": text, "score": 2, "tasks": [task]}
             elif insight is None:

@@ -153,7 +153,7 @@ class _Filler:
             return []
         values: list[Any]
         form = form_of(name, part.get("properties") or {}) if isinstance(part, dict) and not lesson else None
-        if form is not None and (self.facts.items or form.option(references.ADD) is not None):
+        if form is not None and (form.choice is not None or self.facts.items):
             values = self._referring(form, part, name, depth)[:most]
         elif kind == "object" or (isinstance(part, dict) and "properties" in part):
             chosen = [lesson] if lesson else self.facts.lessons
