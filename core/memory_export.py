@@ -118,19 +118,21 @@ async def _ask(
         await gateway.stop()
     try:
         result = EvalResult.load(room)
-        if result.status == "ok":
-            return json.loads((room / "exported.json").read_text(encoding="utf-8"))
-        return f"{result.status}: {(result.error or '').splitlines()[-1]}"
-    except (OSError, ValueError):
+        if result.status != "ok":
+            return f"{result.status}: {(result.error or 'no reason given').splitlines()[-1]}"
+        answers = json.loads((room / "exported.json").read_text(encoding="utf-8"))
+        return [{"project": str(answer["project"]), "text": str(answer["text"])} for answer in answers]
+    except (OSError, ValueError, TypeError, KeyError):
         return f"the export ended with code {code}: {output.strip()[-300:]}"
 
 
 def _inits(evaluation: Path, spec: EvalSpec) -> list[dict[str, Any]]:
-    """What the memory is asked about: the tasks it has learned from, by project."""
+    """What the memory is asked about: the tasks it has learned from, by project; one that was loaded and has learned
+    nothing since, about those it was scored on."""
     learned: list[Episode] = read_episodes(Path(spec.collection)) if spec.collection else []
     own = read_episodes(evaluation / "episodes.jsonl")
     learned += [e for e in own if e.phase == "update" or (spec.rollout == "sequential" and e.repeat == 1)]
-    inits = {json.dumps(e.init, sort_keys=True): e.init for e in learned}
+    inits = {json.dumps(e.init, sort_keys=True): e.init for e in learned or own}
     return sorted(inits.values(), key=lambda init: str(init.get("project", "")))
 
 

@@ -62,7 +62,7 @@ def save_memories(options: Options, run_folder: Path, designs: Sequence[Design])
             continue
         temporary = target.with_name(f".{target.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.copytree(found[0] / "memory", temporary)
+        shutil.copytree(found[0] / "memory", temporary, ignore=_no_files)
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
         lines.append(f"{design.sha}: memory saved in {target}")
@@ -84,6 +84,12 @@ def evaluations_of(run_folder: Path, label: str) -> list[Path]:
         if number.isdigit() and (folder / "memory").is_dir():
             found.append((mode != "eval", mode, -int(number), folder))
     return [folder for *_, folder in sorted(found)]
+
+
+def _no_files(folder: str, names: list[str]) -> list[str]:
+    """Links, pipes and the like: a design wrote this folder, and a link would be followed outside its sandbox."""
+    paths = {name: Path(folder, name) for name in names}
+    return [name for name, p in paths.items() if p.is_symlink() or not (p.is_file() or p.is_dir())]
 
 
 def _read(folder: Path) -> Card:

@@ -46,15 +46,15 @@ class Card:
         Raises:
             ValueError: the folder holds none that can be used; one line.
         """
+        path = folder / CARD
+        if path.is_symlink() or not path.is_file():  # a design can write into this folder
+            raise ValueError(f"{folder} holds no saved memory")
         try:
-            data = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            card = cls(**data)
-        except FileNotFoundError as error:
-            raise ValueError(f"{folder} holds no saved memory") from error
+            card = cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise ValueError(f"{folder / CARD} cannot be read: {error}") from error
+            raise ValueError(f"{path} cannot be read: {error}") from error
         if card.schema != SCHEMA:
-            raise ValueError(f"{folder / CARD} is of schema {card.schema}, this program reads {SCHEMA}")
+            raise ValueError(f"{path} is of schema {card.schema}, this program reads {SCHEMA}")
         if card.error is not None:
             raise ValueError(f"the memory of {card.design} could not be saved: {card.error}")
         return card
