@@ -64,6 +64,25 @@ def parser() -> argparse.ArgumentParser:
         default="no_mem",
         help="the control arm of an experiment (default no_mem)",
     )
+    add(
+        "--builds",
+        type=_at_least(1),
+        default=1,
+        metavar="N",
+        help="h1: build every memory N times, with other halves, orders and seeds (default 1)",
+    )
+    add(
+        "--plan",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="h1: print what it would take and could show, and stop; RUN is an earlier run to estimate from",
+    )
+    add(
+        "--grouped",
+        action="store_true",
+        help="h1: compare means of repeats on the --train_size split instead; underpowered, for comparison",
+    )
     add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
     add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")
     add = p.add_argument_group("tasks").add_argument
@@ -191,6 +210,8 @@ def options_from(args: argparse.Namespace) -> Options:
             raise UsageError(
                 f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline"
             )
+    elif args.builds > 1 or args.grouped or args.plan is not None:
+        raise UsageError("--builds, --grouped and --plan go with --experiment h1")
     elif designs:
         kind = "evaluate"
     elif args.status == "test":

@@ -47,6 +47,8 @@ class Options:
     selection: str
     sandbox: str
     fresh_collection: bool
+    builds: int = 1
+    grouped: bool = False
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

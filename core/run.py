@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import math
 import time
@@ -49,20 +50,21 @@ class Run:
         """Project of each task."""
         return {task.instance_id: task.project for task in self.tasks.values()}
 
-    def evaluator(self, split: Split) -> Evaluator:
+    def evaluator(self, split: Split, **changes: Any) -> Evaluator:
+        """An evaluator with the run's options; ``changes`` are settings that differ from them."""
         options = self.options
         settings = EvaluationSettings(
             model=options.execution_model,
             rollout=options.rollout_type,
             repeats=options.repeats,
             seed=options.seed,
-            update_size=options.update_size,
             update_concurrency=options.batch_max_update_concurrent,
             retrieve_concurrency=options.batch_max_retrieve_concurrent,
             concurrent_evaluations=options.max_container_concurrent,
             fresh_collection=options.fresh_collection,
             env=self.config,
         )
+        settings = dataclasses.replace(settings, **changes)
         return Evaluator(
             self.folder, split, self.tasks, self.bases, self.gateway, self.desk, self.kind, settings
         )
@@ -142,7 +144,7 @@ def split_of(options: Options, tasks: dict[str, Task]) -> Split:
             f"--status {options.status} with --train_size {options.train_size} leaves no task to score out of "
             f"{len(tasks)}: choose another --train_size"
         )
-    return split
+    return Split(split.update[: options.update_size], split.retrieve)
 
 
 @contextlib.asynccontextmanager
