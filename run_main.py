@@ -194,6 +194,8 @@ def options_from(args: argparse.Namespace) -> Options:
     Raises:
         UsageError: something cannot be done as asked.
     """
+    if args.plan is not None and (args.grouped or args.resume):
+        raise UsageError("--plan goes with --experiment h1, without --grouped or --resume")
     if args.resume:
         if not re.fullmatch(r"[\w.-]+", args.resume):
             raise UsageError(f"--resume takes the name of a run in {log_dir()}, not '{args.resume}'")
@@ -248,7 +250,7 @@ def main(argv: list[str] | None = None) -> int:
 
         # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-        return asyncio.run(execute(options))
+        return asyncio.run(execute(options, args.plan))
     except UsageError as error:
         return _fail(str(error), EXIT_USAGE)
     except KeyboardInterrupt:

@@ -13,6 +13,8 @@ from core.design_file import Design, DesignError, resolve_design
 from core.eval_in_container import InfraError
 from core.experiments import grouped, h1
 from core.experiments.evaluate import Row, evaluate_designs
+from core.experiments.plan import plan as plan_of
+from core.experiments.plan import read_pilot
 from core.gateway.gateway import GatewaySettings, ModelUnavailable
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
@@ -28,8 +30,11 @@ MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
 EXIT_DONE, EXIT_FAILED = 0, 1
 
 
-async def execute(options: Options) -> int:
+async def execute(options: Options, plan: str | None = None) -> int:
     """Do what the options say; returns the exit code.
+
+    Args:
+        plan: only print the plan of an experiment, estimated from the run of this name if it is not empty.
 
     Raises:
         UsageError: it cannot be done as asked; nothing has been written.
@@ -38,11 +43,17 @@ async def execute(options: Options) -> int:
     tasks = tasks_of(options)
     designs = _designs(options)
     if options.kind == "h1":
-        h1.check(options, {task.instance_id: task.project for task in tasks.values()}, designs)
+        projects = {task.instance_id: task.project for task in tasks.values()}
+        h1.check(options, projects, designs)
     if options.kind != "h1" or options.grouped:
         split_of(options, tasks)
     if options.history_ckpt_path is not None:
         _check_checkpoint(options)
+    if plan is not None:
+        labels = [design.sha for design in designs]
+        pilot = read_pilot(plan, labels[1:]) if plan else None
+        print("\n".join(plan_of(options, projects, labels, pilot)))
+        return EXIT_DONE
     kind = _sandbox(options)
     settings = GatewaySettings.from_environment(options.execution_model)
     for model in (options.execution_model, options.meta_model):
