@@ -23,8 +23,9 @@ class Layers:
         build: between builds of the memory, common to all tasks; nan with one build.
         task_by_build: what a build does to single tasks; nan with one build.
         repeat: between repeats of the same task and build; nan with one repeat, when it is part of the layer above.
-        se: standard error of the grand mean for new tasks *and* new builds.
-        df: its degrees of freedom (Satterthwaite 1946).
+        se: standard error of the grand mean for new tasks *and* new builds, rather too large than too small: the
+            variance that tasks and builds have in common counts in both.
+        df: its degrees of freedom.
     """
 
     task: float
@@ -66,11 +67,24 @@ def variance_layers(differences: np.ndarray) -> Layers:
         "task_by_build": max(0.0, (ms_both - noise) / k),
         "repeat": ms_repeat,
     }
-    if ms_build <= ms_both:
-        return Layers(**layers, se=math.sqrt(ms_task / d.size), df=n - 1)
-    total = ms_task + ms_build - ms_both
-    parts = ms_task**2 / (n - 1) + ms_build**2 / (b - 1) + ms_both**2 / ((n - 1) * (b - 1))
-    return Layers(**layers, se=math.sqrt(max(0.0, total) / d.size), df=total**2 / parts)
+    se = math.sqrt((ms_task + ms_build) / d.size)
+    return Layers(**layers, se=se, df=_joint_df(ms_task, n - 1, ms_build, b - 1))
+
+
+def _joint_df(ms_a: float, df_a: int, ms_b: float, df_b: int) -> float:
+    """Degrees of freedom of a sum of two mean squares, of which one may have very few.
+
+    Those whose critical t at 5 % is the mean of both parts' critical t, weighted by their mean squares (Cochran 1964).
+    Satterthwaite's finds p < .05 in 8 to 12 % of null experiments with two or three builds.
+    """
+    if ms_a + ms_b == 0:
+        return float(max(df_a, df_b))
+    t_a, t_b = (float(stats.t.isf(ALPHA / 2, df)) for df in (df_a, df_b))
+    aim = (ms_a * t_a + ms_b * t_b) / (ms_a + ms_b)
+    low, high = sorted((df_a, df_b))
+    if not stats.t.isf(ALPHA / 2, high) < aim < stats.t.isf(ALPHA / 2, low):
+        return float(high if aim <= stats.t.isf(ALPHA / 2, high) else low)
+    return float(optimize.brentq(lambda df: stats.t.isf(ALPHA / 2, df) - aim, low, high))
 
 
 def power_of(effect: float, sd: float, n: int, alpha: float = ALPHA) -> float:
