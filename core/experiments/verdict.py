@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from core.experiments.contrasts import Contrast, Measure
 
 ALPHA = 0.05
+FEW = 10
+"""Fewer tasks that came out differently leave too little to estimate a spread, and with it a t interval, from."""
 
 
 def points(value: float) -> str:
@@ -38,7 +40,8 @@ def figures(contrast: Contrast) -> str:
     adjusted = (
         "" if m.p_holm is None else f", adjusted for all arms {m.p_holm:.3f} (Holm), {m.p_max_t:.3f} (max-T)"
     )
-    interval = "" if p.se == 0 else f", 95 % {points(p.interval[0])} to {points(p.interval[1])}"
+    low, high = p.bounds if p.better + p.worse < FEW or p.se == 0 else p.interval
+    interval = f", 95 % {points(low)} to {points(high)}"
     test = "" if p.se == 0 else f"t {p.p:.3f}, "
     return (
         f"{contrast.arm} resolves {points(p.delta)} points against {contrast.against}{interval} "
@@ -50,24 +53,26 @@ def conclusion(contrast: Contrast) -> str:
     """What can and what cannot be concluded about one arm against another."""
     m = contrast.resolved
     p = m.paired
-    if p.better == p.worse == 0:
-        return "No task came out differently: nothing is shown, and no interval can be given."
     if m.p_shown >= ALPHA:
-        return f"Not shown: that {contrast.arm} helps, or that it harms. {_missed(m)}"
+        return f"Not shown: that {contrast.arm} helps, or that it harms. {_left_open(m)}"
     word = "more" if p.delta > 0 else "fewer"
     effect = "" if p.delta > 0 else " It harms."
     return f"Shown: on tasks like these {contrast.arm} resolves {word}.{effect} {_other_projects(m)}"
 
 
-def _missed(m: Measure) -> str:
+def _left_open(m: Measure) -> str:
+    """What a result that shows nothing leaves possible."""
     p = m.paired
-    if p.se == 0:
-        return f"{p.n} tasks are too few."
-    low, high = p.interval
+    differ = p.better + p.worse
+    if differ < FEW or p.se == 0:
+        low, high = p.bounds
+        found = f"Only {differ} of {p.n} tasks came out differently: too few to say how small a difference would show"
+    else:
+        low, high = p.interval
+        found = f"A true difference below {100 * p.mde:.1f} points would be missed more than one time in five"
     return (
-        f"A true difference below {100 * p.mde:.1f} points would be missed more than one time in five; "
-        f"a gain above {max(0.0, 100 * high):.1f} and a loss beyond {max(0.0, -100 * low):.1f} points are ruled out "
-        "at 95 %."
+        f"{found}; a gain above {max(0.0, 100 * high):.1f} and a loss beyond {max(0.0, -100 * low):.1f} points are "
+        "ruled out at 95 %."
     )
 
 

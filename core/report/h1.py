@@ -141,6 +141,7 @@ _DIFFERENCE: list[Figure] = [
     ("delta, points", lambda m: _points(m.paired.delta)),
     ("95 % interval (t)", lambda m: _interval(m.paired.interval)),
     ("95 % interval (bootstrap)", lambda m: _interval(m.paired.bootstrap)),
+    ("95 % bounds (exact)", lambda m: _interval(m.paired.bounds)),
     ("95 % interval (by project)", lambda m: _interval(m.paired.clustered_interval)),
     ("SE", lambda m: _number(100 * m.paired.se, ".2f")),
     ("SE by project", lambda m: _number(100 * m.paired.clustered_se, ".2f")),

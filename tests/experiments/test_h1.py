@@ -141,7 +141,19 @@ def test_sentences_say_when_few_projects_or_no_difference_allow_no_claim():
     assert "With 2 projects nothing can be said about other projects." in gain
     made[1].builds = made[0].builds
     [same, _] = sentences(contrasts(made, "arm0", two, seed=0), "no_mem", "arm0", 3)
-    assert "No task came out differently" in same and "nan" not in same
+    assert "Only 0 of 54 tasks came out differently" in same and "nan" not in same
+    assert "a gain above 6.6 and a loss beyond 6.6 points are ruled out" in same
+
+
+def test_one_task_in_54_rules_out_less_than_its_t_interval_says():
+    control = np.zeros((54, 1, 1), int)
+    control[:15] = 1
+    better = control.copy()
+    better[20] = 1
+    made = [outcome("no_mem", control, TASKS), outcome("arm0", better, TASKS)]
+    [text, _] = sentences(contrasts(made, "arm0", PROJECTS, seed=0), "no_mem", "arm0", 1)
+    assert "Only 1 of 54 tasks" in text
+    assert "a gain above 9.9 and a loss beyond 6.6 points are ruled out" in text
 
 
 def test_a_gain_of_one_lucky_build_is_not_shown():

@@ -11,6 +11,7 @@ from core.experiments.power import minimum_detectable
 from core.experiments.statistics import (
     bootstrap_interval,
     clustered_t,
+    exact_bounds,
     holm,
     max_t_p,
     mcnemar_p,
@@ -179,6 +180,20 @@ def test_max_t_pays_for_further_arms_and_less_than_bonferroni():
     assert all(a >= p - 1e-9 for a, p in zip(adjusted, single, strict=True))
     weakest = int(np.argmax(single))
     assert adjusted[weakest] == pytest.approx(max(adjusted))
+
+
+def test_exact_bounds_by_hand_and_by_simulation_where_few_tasks_differ():
+    assert exact_bounds(0, 0, 54) == pytest.approx((-(1 - 0.025 ** (1 / 54)), 1 - 0.025 ** (1 / 54)))
+    assert exact_bounds(54, 0, 54)[1] == 1.0
+    rng = np.random.default_rng(10)
+    held = t_held = 0
+    for _ in range(400):
+        gained, lost, _ = counts = rng.multinomial(54, (0.01, 0.05, 0.94))
+        low, high = exact_bounds(gained, lost, 54)
+        held += low <= -0.04 <= high
+        t = paired_t(np.repeat([1.0, -1.0, 0.0], counts))
+        t_held += t.interval[0] <= -0.04 <= t.interval[1]
+    assert held / 400 >= 0.95 > t_held / 400
 
 
 def test_bootstrap_interval_is_near_the_t_interval_and_follows_its_seed():
