@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--grouped",
         action="store_true",
-        help="h1: compare means of repeats on the --train_size split instead; underpowered, for comparison",
+        help="h1: compare means of repeats on the split of --status and --train_size instead; underpowered",
     )
     add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
     add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")

@@ -15,7 +15,7 @@ from core.experiments.verdict import points, sentences
 from core.report.tables import console, model_note, percent, short
 from core.run import Run
 
-PER_TABLE = 5
+PER_TABLE = 4
 """Contrasts side by side that a line of 120 characters holds."""
 
 Line = tuple[str, Callable[[Contrast], str]]
@@ -141,7 +141,6 @@ _DIFFERENCE: list[Figure] = [
     ("delta, points", lambda m: _points(m.paired.delta)),
     ("95 % interval (t)", lambda m: _interval(m.paired.interval)),
     ("95 % interval (bootstrap)", lambda m: _interval(m.paired.bootstrap)),
-    ("95 % bounds (exact)", lambda m: _interval(m.paired.bounds)),
     ("95 % interval (by project)", lambda m: _interval(m.paired.clustered_interval)),
     ("SE", lambda m: _number(100 * m.paired.se, ".2f")),
     ("SE by project", lambda m: _number(100 * m.paired.clustered_se, ".2f")),
@@ -165,6 +164,7 @@ _SIZE: list[Figure] = [
     ("MDE at 80 % power", lambda m: _number(100 * m.paired.mde, ".1f")),
 ]
 _RESOLVED: list[Figure] = [
+    ("95 % bounds (exact)", lambda m: _interval(m.paired.bounds)),
     ("p (McNemar, exact)", lambda m: _number(m.paired.p_sign)),
     ("tasks helped / harmed", lambda m: f"{m.paired.better} / {m.paired.worse}"),
 ]
