@@ -19,6 +19,8 @@ from core.experiments.power import minimum_detectable
 from evals.contract import Episode
 
 PERMUTATIONS = 10_000
+FEW = 10
+"""Fewer tasks that came out differently leave too little to estimate a spread, and with it a t interval, from."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,16 @@ class Paired:
     def p_shown(self) -> float:
         """The larger of the two p that a claim has to pass: permutation, and t where it exists."""
         return max(self.p_permutation, 0.0 if math.isnan(self.p) else self.p)
+
+    @property
+    def few(self) -> bool:
+        """Whether too few tasks came out differently for the t interval."""
+        return self.better + self.worse < FEW or not self.se > 0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The 95 % interval to go by: the t interval, or the bounds from counts where few tasks differ."""
+        return self.bounds if self.few else self.interval
 
 
 def task_means(episodes: Iterable[Episode], value: str = "reward") -> dict[str, float]:

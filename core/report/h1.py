@@ -11,8 +11,8 @@ from rich.table import Table
 from core.experiments.contrasts import Contrast, Measure, contrasts
 from core.experiments.evaluate import Row, row
 from core.experiments.h1 import Outcome, write_pairs
-from core.experiments.verdict import points, sentences
-from core.report.tables import console, model_note, percent, short
+from core.report.tables import console, model_note, percent, points, short
+from core.report.verdict import sentences
 from core.run import Run
 
 PER_TABLE = 4

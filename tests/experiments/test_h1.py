@@ -11,7 +11,7 @@ from core.experiments.contrasts import contrasts, differences
 from core.experiments.h1 import Outcome, blocks, halves, write_pairs
 from core.experiments.power import variance_layers
 from core.experiments.statistics import paired_t
-from core.experiments.verdict import sentences
+from core.report.verdict import sentences
 from evals.contract import Episode
 
 projects_of_tasks = st.lists(st.sampled_from("abcd"), min_size=2, max_size=30).map(

@@ -37,7 +37,7 @@ def test_small_samples_are_judged_by_t_and_not_by_z():
 
 
 def experiment(rng, builds, build_sd):
-    """Two arms, 12 tasks x 2 repeats per build: tasks react to memory, to the good and to the bad, on average not."""
+    """Two arms, 12 tasks x 4 repeats per build: tasks react to memory, to the good and to the bad, on average not."""
     tasks = [f"p{i % 3}-{i}" for i in range(12)]
     effect = rng.normal(0, 0.3, 12)
     arms = {"no_mem": [], "memory": []}
@@ -49,7 +49,7 @@ def experiment(rng, builds, build_sd):
                 [
                     Episode(task, "retrieve", repeat, reward=float(0.5 + gain[i] + rng.normal(0, 0.1)))
                     for i, task in enumerate(tasks)
-                    for repeat in (1, 2)
+                    for repeat in (1, 2, 3, 4)
                 ]
             )
     outcomes = [Outcome(arm, builds=episodes) for arm, episodes in arms.items()]
@@ -59,8 +59,8 @@ def experiment(rng, builds, build_sd):
 
 @pytest.mark.parametrize(("builds", "build_sd"), [(1, 0.0), (3, 0.3)])
 def test_whole_experiments_take_neither_repeats_nor_builds_for_samples(builds, build_sd):
-    """With repeats as samples 12 tasks would count as 24 and p < .05 come in 15 % of the runs; with three builds that
-    are good or bad as a whole, tasks alone would say so in most of them."""
+    """With repeats as samples 12 tasks would count as 48 and p < .05 come in a third of the runs; with three builds
+    that are good or bad as a whole, tasks alone find something in most of them."""
     rng = np.random.default_rng(13)
     found = [experiment(rng, builds, build_sd) for _ in range(100)]
     assert np.mean([m.p_shown < 0.05 for m in found]) <= 0.11

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.experiments.contrasts import Contrast, Measure
-
-ALPHA = 0.05
-FEW = 10
-"""Fewer tasks that came out differently leave too little to estimate a spread, and with it a t interval, from."""
-
-
-def points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+from core.experiments.power import ALPHA
+from core.report.tables import points
 
 
 def sentences(contrasts: Sequence[Contrast], control: str, primary: str, repeats: int) -> list[str]:
@@ -40,7 +34,7 @@ def figures(contrast: Contrast) -> str:
     adjusted = (
         "" if m.p_holm is None else f", adjusted for all arms {m.p_holm:.3f} (Holm), {m.p_max_t:.3f} (max-T)"
     )
-    low, high = p.bounds if p.better + p.worse < FEW or p.se == 0 else p.interval
+    low, high = p.range
     interval = f", 95 % {points(low)} to {points(high)}"
     test = "" if p.se == 0 else f"t {p.p:.3f}, "
     return (
@@ -63,12 +57,11 @@ def conclusion(contrast: Contrast) -> str:
 def _left_open(m: Measure) -> str:
     """What a result that shows nothing leaves possible."""
     p = m.paired
-    differ = p.better + p.worse
-    if differ < FEW or p.se == 0:
-        low, high = p.bounds
+    low, high = p.range
+    if p.few:
+        differ = p.better + p.worse
         found = f"Only {differ} of {p.n} tasks came out differently: too few to say how small a difference would show"
     else:
-        low, high = p.interval
         found = f"A true difference below {100 * p.mde:.1f} points would be missed more than one time in five"
     return (
         f"{found}; a gain above {max(0.0, 100 * high):.1f} and a loss beyond {max(0.0, -100 * low):.1f} points are "
