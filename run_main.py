@@ -65,6 +65,25 @@ def parser() -> argparse.ArgumentParser:
         default="no_mem",
         help="the control arm of an experiment (default no_mem)",
     )
+    add(
+        "--builds",
+        type=_at_least(1),
+        default=1,
+        metavar="N",
+        help="h1: build every memory N times, with other halves, orders and seeds (default 1)",
+    )
+    add(
+        "--plan",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="h1: print what it would take and could show, and stop; RUN is an earlier run to estimate from",
+    )
+    add(
+        "--grouped",
+        action="store_true",
+        help="h1: compare means of repeats on the split of --status and --train_size instead; underpowered",
+    )
     add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
     add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")
     add(
@@ -197,6 +216,8 @@ def options_from(args: argparse.Namespace) -> Options:
     Raises:
         UsageError: something cannot be done as asked.
     """
+    if args.plan is not None and (args.grouped or args.resume):
+        raise UsageError("--plan goes with --experiment h1, without --grouped or --resume")
     if args.resume:
         if not re.fullmatch(r"[\w.-]+", args.resume):
             raise UsageError(f"--resume takes the name of a run in {log_dir()}, not '{args.resume}'")
@@ -213,6 +234,8 @@ def options_from(args: argparse.Namespace) -> Options:
             raise UsageError(
                 f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline"
             )
+    elif args.builds > 1 or args.grouped or args.plan is not None:
+        raise UsageError("--builds, --grouped and --plan go with --experiment h1")
     elif designs:
         kind = "evaluate"
     elif args.status == "test":
@@ -254,7 +277,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         if options is None:
             return asyncio.run(export_memory(*args.export, args.to))
-        return asyncio.run(execute(options))
+        return asyncio.run(execute(options, args.plan))
     except UsageError as error:
         return _fail(str(error), EXIT_USAGE)
     except KeyboardInterrupt:

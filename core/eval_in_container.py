@@ -49,11 +49,11 @@ class EvaluationSettings:
     rollout: Literal["batched", "sequential"] = "batched"
     repeats: int = 3
     seed: int = 42
-    update_size: int | None = None
     update_concurrency: int = 10
     retrieve_concurrency: int = 10
     concurrent_evaluations: int = 5
     fresh_collection: bool = False
+    interleaved: bool = False
     memory_tokens: int = 4000
     inner: dict[str, Path] = field(default_factory=dict)
     load_memory: dict[str, Path] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Evaluator:
 
     async def evaluate(self, sha: str, path: Path | None, mode: Literal["test", "eval"]) -> EvalResult:
         """Examine (``test``) or score (``eval``) a design on this run's tasks; see ``Evaluates``."""
-        update, retrieve = self._update_ids(), self._split.retrieve
+        update, retrieve = self._split.update, self._split.retrieve
         repeats = self._settings.repeats
         if mode == "test":
             update, retrieve = update[: EXAMINATION["update"]], retrieve[: EXAMINATION["retrieve"]]
@@ -125,12 +125,6 @@ class Evaluator:
         async with self._slots:
             return await self._evaluate(label, path, mode, update, retrieve, repeats, collection)
 
-    def _update_ids(self) -> list[str]:
-        size = self._settings.update_size
-        if size is None and self._settings.load_memory:
-            return []
-        return self._split.update if size is None else self._split.update[:size]
-
     async def _collection(self, update: list[str]) -> Path:
         """Episodes of the update tasks, run once without memory and shared by all designs of the run."""
         if self._collecting is None:
@@ -139,14 +133,15 @@ class Evaluator:
         chosen = [episodes[task] for task in update]
         folder = self._run_dir / "collection"
         folder.mkdir(exist_ok=True)
-        path = folder / f"{hashlib.sha256(' '.join(update).encode()).hexdigest()[:12]}.jsonl"
+        key = " ".join([str(self._settings.seed), *update])
+        path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.jsonl"
         if not path.exists():
             path.write_text("".join(e.to_json() + "\n" for e in chosen), encoding="utf-8")
         return path
 
     async def _collect(self) -> list[Episode]:
         async with self._slots:
-            result = await self._evaluate("collection", None, "collect", self._update_ids(), [], 1, None)
+            result = await self._evaluate("collection", None, "collect", self._split.update, [], 1, None)
         return result.episodes
 
     async def _evaluate(
@@ -169,6 +164,7 @@ class Evaluator:
             rollout=settings.rollout,
             repeats=repeats,
             seed=settings.seed,
+            interleaved=settings.interleaved,
             collection=str(collection) if collection else None,
             memory_token_limit=settings.memory_tokens,
             inner_path=_text(settings.inner.get(label)),

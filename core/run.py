@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import math
 import time
@@ -50,15 +51,15 @@ class Run:
         """Project of each task."""
         return {task.instance_id: task.project for task in self.tasks.values()}
 
-    def evaluator(self, split: Split, designs: Sequence[Design] = ()) -> Evaluator:
-        """Evaluates on a split; ``designs`` say what controls wrap and where saved memories are."""
+    def evaluator(self, split: Split, designs: Sequence[Design] = (), **changes: Any) -> Evaluator:
+        """Evaluates on a split; ``designs`` say what controls wrap and where saved memories are, ``changes`` are
+        settings that differ from the run's options."""
         options = self.options
         settings = EvaluationSettings(
             model=options.execution_model,
             rollout=options.rollout_type,
             repeats=options.repeats,
             seed=options.seed,
-            update_size=options.update_size,
             update_concurrency=options.batch_max_update_concurrent,
             retrieve_concurrency=options.batch_max_retrieve_concurrent,
             concurrent_evaluations=options.max_container_concurrent,
@@ -72,6 +73,7 @@ class Run:
             else {},
             env=self.config,
         )
+        settings = dataclasses.replace(settings, **changes)
         return Evaluator(
             self.folder, split, self.tasks, self.bases, self.gateway, self.desk, self.kind, settings
         )
@@ -151,7 +153,9 @@ def split_of(options: Options, tasks: dict[str, Task]) -> Split:
             f"--status {options.status} with --train_size {options.train_size} leaves no task to score out of "
             f"{len(tasks)}: choose another --train_size"
         )
-    return split
+    if options.load_memory is not None and options.update_size is None:
+        return Split([], split.retrieve)  # the memory is loaded, not built
+    return Split(split.update[: options.update_size], split.retrieve)
 
 
 @contextlib.asynccontextmanager

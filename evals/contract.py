@@ -53,6 +53,7 @@ class EvalSpec:
             patch, a hidden test or an expected test id.
         collection: ``episodes.jsonl`` of update episodes that ran before; None runs them here.
         seed: seeds the agent, per (task, repeat).
+        interleaved: the parent says when each retrieve episode of a batched rollout may start.
         memory_timeout_s: limit of one retrieve or one update.
         memory_token_limit: longer memory text is cut before it goes into the prompt.
         env: configuration of the environment (``coding_config.yaml``, checked by the parent).
@@ -70,6 +71,7 @@ class EvalSpec:
     collection: str | None = None
     update_concurrency: int = 10
     retrieve_concurrency: int = 10
+    interleaved: bool = False
     memory_timeout_s: float = 300.0
     memory_token_limit: int = 4000
     inner_path: str | None = None

@@ -35,6 +35,7 @@ _CALL_SCOPE = ("phase", "task", "repeat")
 _SOCKET_PATH_LIMIT = 60
 
 Grader = Callable[[Scope, dict[str, Any]], Awaitable[Verdict]]
+Turnstile = Callable[[Scope, dict[str, Any]], Awaitable[None]]
 
 
 class ModelUnavailable(ValueError):
@@ -119,6 +120,7 @@ class Gateway:
         self._openai: Provider | None = None
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
+        self._turnstile: Turnstile | None = None
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._socket_dir: Path | None = None
@@ -170,6 +172,7 @@ class Gateway:
             ("POST", "/v1/embeddings"): self._embeddings,
             ("GET", "/v1/models"): self._models,
             ("POST", "/grade"): self._grade,
+            ("POST", "/turn"): self._turn,
         }
         config = uvicorn.Config(
             GatewayApp(routes, self._scopes.get),
@@ -227,6 +230,13 @@ class Gateway:
         ValueError is answered as the caller's fault, any other exception as an outage.
         """
         self._grader = grade
+
+    def set_turnstile(self, turn: Turnstile | None) -> None:
+        """Serve ``/turn`` with ``await turn(token scope, request body)``; without one, every turn is granted at once.
+
+        A ValueError is answered as the caller's fault.
+        """
+        self._turnstile = turn
 
     async def _chat(self, granted: Scope, headers: Headers, body: bytes) -> bytes:
         request = parse_object(body)
@@ -341,3 +351,12 @@ class Gateway:
         except Exception as error:
             raise ProviderError.infra(f"grading failed: {type(error).__name__}: {error}") from error
         return orjson.dumps(dataclasses.asdict(verdict))
+
+    async def _turn(self, granted: Scope, headers: Headers, body: bytes) -> bytes:
+        request = parse_object(body)
+        if self._turnstile is not None:
+            try:
+                await self._turnstile(granted, request)
+            except ValueError as error:
+                raise invalid(str(error)) from error
+        return b"{}"

@@ -32,6 +32,7 @@ from evals.utils.gateway_client import (
     call_scope,
     call_seed,
     call_usage,
+    take_turn,
 )
 from evals.utils.hire_agent import Agent
 from evals.workflows.memory_calls import MemoryCalls
@@ -140,7 +141,7 @@ class Agent_Workflow:
         limit = asyncio.Semaphore(self.spec.retrieve_concurrency)
 
         async def one(task: str, repeat: int, memory: MemoryCalls) -> None:
-            async with limit:
+            async with limit, self._turn(task, repeat):
                 await self._run_episode(task, "retrieve", repeat, memory)
 
         for number, (learned, tasks) in enumerate(self._by_memory(collected)):
@@ -213,6 +214,17 @@ class Agent_Workflow:
         episode.memory_retrieved = recorder.memory_retrieved
         self.on_episode(episode)
         return episode, recorder
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, task: str, repeat: int) -> AsyncIterator[None]:
+        if not self.spec.interleaved:
+            yield
+            return
+        await take_turn(task, repeat, "start")
+        try:
+            yield
+        finally:
+            await take_turn(task, repeat, "end")
 
     @contextlib.asynccontextmanager
     async def _environment(self, phase: Phase, repeat: int) -> AsyncIterator[Basic_Env]:
