@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import dataclasses
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -148,7 +149,7 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
         if seed not in evaluators:
             evaluators[seed] = run.evaluator(
                 Split(list(run.tasks), []),
-                [arm.design for arm in arms],
+                [dataclasses.replace(arm.design, sha=arm.label) for arm in arms],  # found by the arm's label
                 seed=seed,
                 concurrent_evaluations=len(arms),  # all arms at a time, whatever else is asked for
                 retrieve_concurrency=share,
@@ -195,9 +196,9 @@ async def _run_block(
     if result.status != "ok":
         outcome.status, outcome.error, outcome.builds = result.status, result.error, []
         return
-    learned = outcome.updates
+    so_far, more = outcome.updates, result.updates
     outcome.updates = Updates(
-        *(getattr(learned, f) + getattr(result.updates, f) for f in ("tasks", "calls", "seconds"))
+        so_far.tasks + more.tasks, so_far.calls + more.calls, so_far.seconds + more.seconds
     )
     if block.build > len(outcome.builds):
         outcome.builds.append([])

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -111,3 +114,31 @@ def test_the_grouped_comparison_is_there_and_labelled(tmp_path):
     split = ["--grouped", "--status", "test", "--train_size", "0", "--repeats", "2"]
     out, _ = run(tmp_path, "grouped", "--experiment", "h1", "--memo_SHA", "claude_md", *split)
     assert "UNDERPOWERED: claude_md" in out
+
+
+def test_arms_of_the_memory_check_differ_in_what_they_remember(tmp_path):
+    """Its arms have names of their own: ``other`` wraps a design that is not found by that name."""
+    (tmp_path / "env").touch()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.bench.memory_effect",
+            *TASKS,
+            "--repeats",
+            "1",
+            "--result_dir",
+            "first",
+        ],
+        cwd=ROOT,
+        env=clean | {"LOG_DIR": str(tmp_path / "logs"), "DOTENV_PATH": str(tmp_path / "env")},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    arms = {d["sha"]: d for d in summary(tmp_path)["designs"]}
+    assert {name: arm["status"] for name, arm in arms.items()} == dict.fromkeys(arms, "ok")
+    none, own, other, oracle = (arms[name]["memory_tokens"] for name in ("none", "own", "other", "oracle"))
+    assert none == 0 and own > 0 and other > 0 and oracle > 0
