@@ -4,6 +4,7 @@
     python run_main.py --status test --memo_SHA no_mem,claude_md     evaluate designs, with a paired comparison
     python run_main.py --experiment h1 --memo_SHA claude_md          does memory help? paired over all tasks
     python run_main.py --resume RUN                                 go on with a run that was stopped
+    python run_main.py --export RUN claude_md --to AGENTS.md        what a design has learned, as a document
 
 Results go to stdout, progress to stderr; everything a run produced is in logs/RUN. Exit codes: 0 done, 2 wrong usage,
 130 interrupted (resumable), 1 anything else.
@@ -64,8 +65,48 @@ def parser() -> argparse.ArgumentParser:
         default="no_mem",
         help="the control arm of an experiment (default no_mem)",
     )
+    add(
+        "--builds",
+        type=_at_least(1),
+        default=1,
+        metavar="N",
+        help="h1: build every memory N times, with other halves, orders and seeds (default 1)",
+    )
+    add(
+        "--plan",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="h1: print what it would take and could show, and stop; RUN is an earlier run to estimate from",
+    )
+    add(
+        "--grouped",
+        action="store_true",
+        help="h1: compare means of repeats on the split of --status and --train_size instead; underpowered",
+    )
     add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
     add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")
+    add(
+        "--export",
+        nargs=2,
+        metavar=("RUN", "DESIGN"),
+        help="write what a design has learned in the run logs/RUN as Markdown, for a repository's AGENTS.md",
+    )
+    add("--to", metavar="FILE", help="where --export writes")
+    add = p.add_argument_group("memory").add_argument
+    add(
+        "--memory_tokens",
+        type=_at_least(1),
+        default=4000,
+        metavar="N",
+        help="limit of the memory text in a prompt, the same for every design (default 4000)",
+    )
+    add("--save_memory", metavar="DIR", help="keep what each evaluated design has learned in DIR/DESIGN")
+    add(
+        "--load_memory",
+        metavar="DIR",
+        help="start from what --save_memory kept; nothing is learned before the scoring unless --update_size is given",
+    )
     add = p.add_argument_group("tasks").add_argument
     add("--task_type", choices=["coding"], default="coding")
     add(
@@ -175,6 +216,8 @@ def options_from(args: argparse.Namespace) -> Options:
     Raises:
         UsageError: something cannot be done as asked.
     """
+    if args.plan is not None and (args.grouped or args.resume):
+        raise UsageError("--plan goes with --experiment h1, without --grouped or --resume")
     if args.resume:
         if not re.fullmatch(r"[\w.-]+", args.resume):
             raise UsageError(f"--resume takes the name of a run in {log_dir()}, not '{args.resume}'")
@@ -191,6 +234,8 @@ def options_from(args: argparse.Namespace) -> Options:
             raise UsageError(
                 f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline"
             )
+    elif args.builds > 1 or args.grouped or args.plan is not None:
+        raise UsageError("--builds, --grouped and --plan go with --experiment h1")
     elif designs:
         kind = "evaluate"
     elif args.status == "test":
@@ -206,6 +251,8 @@ def options_from(args: argparse.Namespace) -> Options:
         raise UsageError(f"--result_dir takes a plain folder name, not '{name}'")
     if (log_dir() / name / "options.json").exists():
         raise UsageError(f"{log_dir() / name} exists: take another --result_dir, or --resume {name}")
+    if args.to:
+        raise UsageError("--to goes with --export RUN DESIGN")
     own = {field: getattr(args, field) for field in Options.__dataclass_fields__ if hasattr(args, field)}
     return Options(
         **{**own, **models, "memo_SHA": designs},
@@ -221,13 +268,16 @@ def main(argv: list[str] | None = None) -> int:
     load_dotenv(dotenv or PROJECT_ROOT / ".env")
     try:
         args = parser().parse_args(argv)
-        options = options_from(args)
+        options = None if args.export else options_from(args)
         # Imported late: --help and a wrong flag should not wait for scipy.
         from core.commands import execute
+        from core.memory_export import export_memory
 
         # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-        return asyncio.run(execute(options))
+        if options is None:
+            return asyncio.run(export_memory(*args.export, args.to))
+        return asyncio.run(execute(options, args.plan))
     except UsageError as error:
         return _fail(str(error), EXIT_USAGE)
     except KeyboardInterrupt:

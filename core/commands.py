@@ -11,16 +11,19 @@ from typing import Any
 
 from core.design_file import Design, DesignError, resolve_design
 from core.eval_in_container import InfraError
-from core.experiments import h1
-from core.experiments.evaluate import Row, evaluate_designs, row, with_pairs
+from core.experiments import grouped, h1
+from core.experiments.evaluate import Row, evaluate_designs
+from core.experiments.plan import plan as plan_of
+from core.experiments.plan import read_pilot
 from core.gateway.gateway import GatewaySettings, ModelUnavailable
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
 from core.options import PROJECT_ROOT, Options, UsageError, log_dir
 from core.progress import Progress
+from core.report import h1 as h1_report
 from core.report import tables
 from core.run import Run, open_run, split_of, tasks_of
-from envs_archive.coding.tasks import Split
+from core.saved_memory import check_memories, save_memories
 from evals.utils import gateway_client
 from evals.utils.sandbox import SandboxKind, SandboxUnavailable, probe
 
@@ -28,19 +31,31 @@ MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
 EXIT_DONE, EXIT_FAILED = 0, 1
 
 
-async def execute(options: Options) -> int:
+async def execute(options: Options, plan: str | None = None) -> int:
     """Do what the options say; returns the exit code.
+
+    Args:
+        plan: only print the plan of an experiment, estimated from the run of this name if it is not empty.
 
     Raises:
         UsageError: it cannot be done as asked; nothing has been written.
         asyncio.CancelledError: interrupted; the run can be resumed.
     """
     tasks = tasks_of(options)
-    if options.kind != "h1":
+    designs = _designs(options)
+    if options.kind == "h1":
+        projects = {task.instance_id: task.project for task in tasks.values()}
+        h1.check(options, projects, designs)
+    if options.kind != "h1" or options.grouped:
         split_of(options, tasks)
-    _designs(options)
+    check_memories(options, designs, tasks)
     if options.history_ckpt_path is not None:
         _check_checkpoint(options)
+    if plan is not None:
+        labels = [design.sha for design in designs]
+        pilot = read_pilot(plan, labels[1:]) if plan else None
+        print("\n".join(plan_of(options, projects, labels, pilot)))
+        return EXIT_DONE
     kind = _sandbox(options)
     settings = GatewaySettings.from_environment(options.execution_model)
     for model in (options.execution_model, options.meta_model):
@@ -98,37 +113,42 @@ def _designs(options: Options) -> list[Design]:
 
 
 async def _evaluate(run: Run) -> int:
-    evaluator = run.evaluator(split_of(run.options, run.tasks))
-    rows = await evaluate_designs(run, evaluator, _designs(run.options))
+    designs = _designs(run.options)
+    evaluator = run.evaluator(split_of(run.options, run.tasks), designs)
+    rows = await evaluate_designs(run, evaluator, designs)
     n = next((r.score.n_tasks for r in rows if r.score), 0)
     title = (
         f"{run.options.name}: {n} tasks x {run.options.repeats} repeats, {run.options.rollout_type}"
         f" ({'memory read-only' if run.options.rollout_type == 'batched' else 'memory learns on'})"
     )
-    return _report(run, rows, title)
+    code = _report(run, rows, title)
+    for line in save_memories(run.options, run.folder, designs):
+        run.progress.say(line)
+    return code
 
 
 async def _h1(run: Run) -> int:
+    designs = _designs(run.options)
+    if run.options.grouped:
+        return await _h1_grouped(run, designs)
+    outcomes = await h1.run_arms(run, [h1.Arm(design.sha, design) for design in designs])
+    return EXIT_DONE if h1_report.finish(run, outcomes) else EXIT_FAILED
+
+
+async def _h1_grouped(run: Run, designs: Sequence[Design]) -> int:
     options = run.options
-    ids = list(run.tasks)
-    evaluator = run.evaluator(Split(ids, ids))
-    sides = h1.halves(ids, run.projects, random.Random(options.seed))
-    arms = await asyncio.gather(
-        *(h1.cross_fitted(evaluator, d.sha, d.path, sides, options.repeats) for d in _designs(options))
-    )
-    rows = [row(run, arm.label, arm.status, arm.episodes, arm.error) for arm in arms]
-    rows = with_pairs(rows, run.projects, options.seed)
-    if arms[0].status == "ok":
-        h1.write_pairs(
-            run.folder / "pairs.csv", arms[0], [a for a in arms[1:] if a.status == "ok"], run.projects
+    rows = await evaluate_designs(run, run.evaluator(split_of(options, run.tasks), designs), designs)
+    said = [
+        grouped.sentence(
+            r.design, rows[0].design, grouped.compare(r.episodes, rows[0].episodes), options.repeats
         )
-    title = (
-        f"{options.name}: H1, {len(ids)} tasks x {options.repeats} repeats, memory cross-fitted, read-only"
-    )
-    return _report(run, rows, title)
+        for r in rows[1:]
+        if r.score and rows[0].score
+    ]
+    return _report(run, rows, f"{options.name}: H1, grouped by repeat: {grouped.LABEL}", said)
 
 
-def _report(run: Run, rows: Sequence[Row], title: str) -> int:
+def _report(run: Run, rows: Sequence[Row], title: str, said: Sequence[str] = ()) -> int:
     pairs = {
         r.design: {
             "control": rows[0].design,
@@ -141,7 +161,7 @@ def _report(run: Run, rows: Sequence[Row], title: str) -> int:
     }
     run.designs = [r.summary() for r in rows]
     run.summarise("done", paired=pairs)
-    notes = ["SE over tasks (repeats averaged first); delta, interval and p paired by task."]
+    notes = [*said, "SE over tasks (repeats averaged first); delta, interval and p paired by task."]
     tables.comparison(
         rows, title, [*notes, *tables.model_note(run.options), f"Everything is in {run.folder}"]
     )

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NO_MEMORY = "no_mem"
+CONTROLS = ("placebo", "other_project", "shuffled")
+"""Baselines that wrap another design: ``shuffled:ace``. Without one they wrap this:"""
+WRAPPED = "claude_md"
 PREFIX = "memo_structure_"
 BASE_CLASS = "MemoStructure"
 
@@ -19,10 +22,11 @@ class DesignError(ValueError):
 
 @dataclass(frozen=True)
 class Design:
-    """A design to evaluate: its name (of a baseline) or SHA, and its file."""
+    """A design to evaluate: its name (of a baseline) or SHA, its file, and the file of the design it wraps."""
 
     sha: str
     path: Path
+    inner: Path | None = None
 
 
 def content_sha(source: str) -> str:
@@ -75,7 +79,8 @@ def available_designs(memo_archive: Path, task_type: str = "coding") -> dict[str
 
 
 def resolve_design(spec: str, memo_archive: Path, task_type: str = "coding") -> Design:
-    """Find the design a user names: a baseline, an archived SHA, or the path of a Python file.
+    """Find the design a user names: a baseline, an archived SHA, or the path of a Python file; or a control and
+    any of these behind a colon.
 
     Args:
         memo_archive: the folder that holds ``baseline/`` and ``<task_type>/``.
@@ -83,6 +88,13 @@ def resolve_design(spec: str, memo_archive: Path, task_type: str = "coding") -> 
     Raises:
         DesignError: no such design, or a file that cannot be read or holds no design.
     """
+    control, _, wrapped = spec.partition(":")
+    if control in CONTROLS:
+        if wrapped.partition(":")[0] in CONTROLS:
+            raise DesignError(f"'{spec}': a control wraps a design, not another control")
+        inner = resolve_design(wrapped or WRAPPED, memo_archive, task_type)
+        outer = memo_archive / "baseline" / file_name(control)
+        return Design(f"{control}:{inner.sha}" if wrapped else control, outer, inner.path)
     known = available_designs(memo_archive, task_type)
     if spec in known:
         name, path = spec, known[spec]

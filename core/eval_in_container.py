@@ -37,17 +37,26 @@ class InfraError(Exception):
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What all evaluations of a run have in common."""
+    """What all evaluations of a run have in common.
+
+    Attributes:
+        memory_tokens: limit of the memory text in a prompt.
+        inner: what each control wraps, by the control's label.
+        load_memory: folders of saved memories to start from, by the design's label.
+    """
 
     model: str
     rollout: Literal["batched", "sequential"] = "batched"
     repeats: int = 3
     seed: int = 42
-    update_size: int | None = None
     update_concurrency: int = 10
     retrieve_concurrency: int = 10
     concurrent_evaluations: int = 5
     fresh_collection: bool = False
+    interleaved: bool = False
+    memory_tokens: int = 4000
+    inner: dict[str, Path] = field(default_factory=dict)
+    load_memory: dict[str, Path] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,7 +104,7 @@ class Evaluator:
 
     async def evaluate(self, sha: str, path: Path | None, mode: Literal["test", "eval"]) -> EvalResult:
         """Examine (``test``) or score (``eval``) a design on this run's tasks; see ``Evaluates``."""
-        update, retrieve = self._update_ids(), self._split.retrieve
+        update, retrieve = self._split.update, self._split.retrieve
         repeats = self._settings.repeats
         if mode == "test":
             update, retrieve = update[: EXAMINATION["update"]], retrieve[: EXAMINATION["retrieve"]]
@@ -116,10 +125,6 @@ class Evaluator:
         async with self._slots:
             return await self._evaluate(label, path, mode, update, retrieve, repeats, collection)
 
-    def _update_ids(self) -> list[str]:
-        size = self._settings.update_size
-        return self._split.update if size is None else self._split.update[:size]
-
     async def _collection(self, update: list[str]) -> Path:
         """Episodes of the update tasks, run once without memory and shared by all designs of the run."""
         if self._collecting is None:
@@ -128,14 +133,15 @@ class Evaluator:
         chosen = [episodes[task] for task in update]
         folder = self._run_dir / "collection"
         folder.mkdir(exist_ok=True)
-        path = folder / f"{hashlib.sha256(' '.join(update).encode()).hexdigest()[:12]}.jsonl"
+        key = " ".join([str(self._settings.seed), *update])
+        path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.jsonl"
         if not path.exists():
             path.write_text("".join(e.to_json() + "\n" for e in chosen), encoding="utf-8")
         return path
 
     async def _collect(self) -> list[Episode]:
         async with self._slots:
-            result = await self._evaluate("collection", None, "collect", self._update_ids(), [], 1, None)
+            result = await self._evaluate("collection", None, "collect", self._split.update, [], 1, None)
         return result.episodes
 
     async def _evaluate(
@@ -158,7 +164,11 @@ class Evaluator:
             rollout=settings.rollout,
             repeats=repeats,
             seed=settings.seed,
+            interleaved=settings.interleaved,
             collection=str(collection) if collection else None,
+            memory_token_limit=settings.memory_tokens,
+            inner_path=_text(settings.inner.get(label)),
+            load_memory=_text(settings.load_memory.get(label)),
             update_concurrency=settings.update_concurrency,
             retrieve_concurrency=settings.retrieve_concurrency,
             sandbox=self._kind.kind,
@@ -179,11 +189,25 @@ class Evaluator:
         """The folder of this very evaluation: an earlier, perhaps unfinished one of its spec, or the next number."""
         number = 1
         while True:
-            folder = self._run_dir / "evaluations" / f"{label}_{mode}_{number}"
+            folder = self._run_dir / "evaluations" / f"{folder_name(label)}_{mode}_{number}"
             if not (folder / "spec.json").exists() or EvalSpec.load(folder / "spec.json") == spec:
                 folder.mkdir(parents=True, exist_ok=True)
                 return folder
             number += 1
+
+
+def folder_name(label: str) -> str:
+    """A design's label as part of a folder's name."""
+    return label.replace(":", "-")
+
+
+def memory_folder(root: str, label: str) -> Path:
+    """The folder of a design's memory below ``--save_memory`` or ``--load_memory``."""
+    return Path(root).expanduser().resolve() / folder_name(label)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 async def run_evaluation(
@@ -199,7 +223,7 @@ async def run_evaluation(
     spec.save(folder / "spec.json")
     token = gateway.issue_token({"evaluation": folder.name, "design": spec.design})
     try:
-        code, output = await _run_subprocess(spec, folder, gateway, token, kind)
+        code, output = await run_subprocess(spec, folder, gateway, token, kind)
     finally:
         gateway.revoke(token)
         shutil.rmtree(folder / "tmp", ignore_errors=True)
@@ -249,12 +273,13 @@ def _checked(spec: EvalSpec, result: EvalResult, verdicts: dict[Key, Verdict]) -
     return dataclasses.replace(result, episodes=episodes)
 
 
-async def _run_subprocess(
+async def run_subprocess(
     spec: EvalSpec, folder: Path, gateway: Gateway, token: str, kind: SandboxKind
 ) -> tuple[int, str]:
     """Start ``launch.py`` in its sandbox and wait for it; returns its exit code and the end of what it printed."""
     visible = [PROJECT_ROOT / "evals", PROJECT_ROOT / "envs_archive", gateway.socket_path]
-    visible += [Path(p) for p in (spec.design_path, spec.collection) if p]
+    own = (spec.design_path, spec.inner_path, spec.collection, spec.load_memory)
+    visible += [Path(p) for p in own if p]
     visible += [Path(task["base"]) for task in spec.update_tasks + spec.retrieve_tasks]
     view = View(
         readonly=tuple((path, str(path)) for path in dict.fromkeys(visible)),

@@ -47,6 +47,11 @@ class Options:
     selection: str
     sandbox: str
     fresh_collection: bool
+    memory_tokens: int = 4000
+    save_memory: str | None = None
+    load_memory: str | None = None
+    builds: int = 1
+    grouped: bool = False
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

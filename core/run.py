@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.eval_in_container import EvaluationSettings, Evaluator
+from core.design_file import NO_MEMORY, Design
+from core.eval_in_container import EvaluationSettings, Evaluator, memory_folder
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
@@ -49,20 +51,29 @@ class Run:
         """Project of each task."""
         return {task.instance_id: task.project for task in self.tasks.values()}
 
-    def evaluator(self, split: Split) -> Evaluator:
+    def evaluator(self, split: Split, designs: Sequence[Design] = (), **changes: Any) -> Evaluator:
+        """Evaluates on a split; ``designs`` say what controls wrap and where saved memories are, ``changes`` are
+        settings that differ from the run's options."""
         options = self.options
         settings = EvaluationSettings(
             model=options.execution_model,
             rollout=options.rollout_type,
             repeats=options.repeats,
             seed=options.seed,
-            update_size=options.update_size,
             update_concurrency=options.batch_max_update_concurrent,
             retrieve_concurrency=options.batch_max_retrieve_concurrent,
             concurrent_evaluations=options.max_container_concurrent,
             fresh_collection=options.fresh_collection,
+            memory_tokens=options.memory_tokens,
+            inner={d.sha: d.inner for d in designs if d.inner is not None},
+            load_memory={
+                d.sha: memory_folder(options.load_memory, d.sha) for d in designs if d.sha != NO_MEMORY
+            }
+            if options.load_memory
+            else {},
             env=self.config,
         )
+        settings = dataclasses.replace(settings, **changes)
         return Evaluator(
             self.folder, split, self.tasks, self.bases, self.gateway, self.desk, self.kind, settings
         )
@@ -142,7 +153,9 @@ def split_of(options: Options, tasks: dict[str, Task]) -> Split:
             f"--status {options.status} with --train_size {options.train_size} leaves no task to score out of "
             f"{len(tasks)}: choose another --train_size"
         )
-    return split
+    if options.load_memory is not None and options.update_size is None:
+        return Split([], split.retrieve)  # the memory is loaded, not built
+    return Split(split.update[: options.update_size], split.retrieve)
 
 
 @contextlib.asynccontextmanager

@@ -44,11 +44,18 @@ class EvalSpec:
         design: SHA or baseline name, for the records.
         design_path: the design's Python file; None runs the tasks with no memory and keeps the trajectories
             (a *collection*).
+        inner_path: the file of the design that a control wraps.
+        load_memory: folder of a saved memory to start from instead of an empty one.
+        export: nothing is run; the memory is asked what it knows before tasks with these ``init``, and the answers
+            go to ``exported.json``.
         rollout: ``batched`` (one read-only memory) or ``sequential`` (learning while it is deployed).
         update_tasks / retrieve_tasks: public task rows (``envs_archive.coding.tasks.Task.public``): never a gold
             patch, a hidden test or an expected test id.
         collection: ``episodes.jsonl`` of update episodes that ran before; None runs them here.
         seed: seeds the agent, per (task, repeat).
+        interleaved: the parent says when each retrieve episode of a batched rollout may start.
+        memory_timeout_s: limit of one retrieve or one update.
+        memory_token_limit: longer memory text is cut before it goes into the prompt.
         env: configuration of the environment (``coding_config.yaml``, checked by the parent).
     """
 
@@ -64,8 +71,12 @@ class EvalSpec:
     collection: str | None = None
     update_concurrency: int = 10
     retrieve_concurrency: int = 10
+    interleaved: bool = False
     memory_timeout_s: float = 300.0
     memory_token_limit: int = 4000
+    inner_path: str | None = None
+    load_memory: str | None = None
+    export: list[dict[str, Any]] = field(default_factory=list)
     sandbox: str = "process"
     env: dict[str, Any] = field(default_factory=dict)
 
@@ -99,7 +110,13 @@ class Verdict:
 
 @dataclass
 class Episode:
-    """One agent run on one task: one line of ``episodes.jsonl``."""
+    """One agent run on one task: one line of ``episodes.jsonl``.
+
+    Attributes:
+        memory_tokens: size of the memory text in the prompt.
+        memory_calls: model calls the design made to retrieve it, embeddings included.
+        memory_seconds: what retrieving it took.
+    """
 
     task: str
     phase: Phase
@@ -114,6 +131,8 @@ class Episode:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     memory_tokens: int = 0
+    memory_calls: int = 0
+    memory_seconds: float = 0.0
     seconds: float = 0.0
     grading_seconds: float = 0.0
     init: dict[str, Any] = field(default_factory=dict)
@@ -152,6 +171,15 @@ def read_episodes(path: Path) -> list[Episode]:
 
 
 @dataclass
+class Updates:
+    """What it took a design to learn: finished tasks it was handed, its model calls, seconds."""
+
+    tasks: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
 class EvalResult:
     """The end of one evaluation (``result.json``). ``error`` holds the traceback of a ``design_error``."""
 
@@ -159,10 +187,12 @@ class EvalResult:
     episodes: list[Episode] = field(default_factory=list)
     error: str | None = None
     seconds: float = 0.0
+    updates: Updates = field(default_factory=Updates)
 
     def save(self, path: Path) -> None:
         """Write the verdict on the evaluation; its episodes stand in ``episodes.jsonl`` beside it."""
-        write_json_atomic(path, {"status": self.status, "error": self.error, "seconds": self.seconds})
+        data = {"status": self.status, "error": self.error, "seconds": self.seconds}
+        write_json_atomic(path, data | {"updates": dataclasses.asdict(self.updates)})
 
     @classmethod
     def load(cls, folder: Path) -> EvalResult:
@@ -172,4 +202,5 @@ class EvalResult:
             FileNotFoundError: the evaluation left no result.
         """
         data = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        return cls(episodes=read_episodes(folder / "episodes.jsonl"), **data)
+        updates = Updates(**data.pop("updates", {}))
+        return cls(episodes=read_episodes(folder / "episodes.jsonl"), updates=updates, **data)

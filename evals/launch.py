@@ -1,7 +1,8 @@
 """Entry point of one evaluation subprocess: ``python -m launch FOLDER`` with ``evals/`` as working directory.
 
-Reads ``FOLDER/spec.json``, runs the design on its tasks, appends every finished episode to ``episodes.jsonl`` and
-writes ``result.json`` last. The design's code runs in this process, so nothing secret may be in it.
+Reads ``FOLDER/spec.json``, runs the design on its tasks, appends every finished episode to ``episodes.jsonl``, keeps
+what the memory has learned in ``memory/`` and writes ``result.json`` last. The design's code runs in this process, so
+nothing secret may be in it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import inspect
+import itertools
 import os
 import sys
 import time
@@ -23,10 +25,20 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from evals.agents.memo_structure import MemoStructure  # noqa: E402
-from evals.contract import EvalResult, EvalSpec, Phase, Verdict, read_episodes  # noqa: E402
+from evals.contract import (  # noqa: E402
+    Episode,
+    EvalResult,
+    EvalSpec,
+    Phase,
+    Updates,
+    Verdict,
+    read_episodes,
+    write_json_atomic,
+)
 from evals.utils import gateway_client  # noqa: E402
 from evals.utils.sandbox import probe  # noqa: E402
 from evals.workflows.agent_workflow import Agent_Workflow  # noqa: E402
+from evals.workflows.kept_memory import export, keep, load_kept  # noqa: E402
 from evals.workflows.memory_calls import DesignError, MemoryCalls, Watch, design_traceback  # noqa: E402
 
 ENVIRONMENTS = {"coding": ("envs_archive.coding_envs", "Coding_Env")}
@@ -36,7 +48,14 @@ ALIASES = {
     "utils": "evals.utils",
     "workflows": "evals.workflows",
     "langchain_chroma": "evals.utils.langchain_chroma",
+    # Where the original's designs also take `Document` from; the packages above it are empty.
+    "langchain": "",
+    "langchain.docstore": "",
+    "langchain.docstore.document": "evals.utils.langchain_chroma",
+    "langchain_core": "",
+    "langchain_core.documents": "evals.utils.langchain_chroma",
 }
+_copies = itertools.count()
 
 
 class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -44,32 +63,40 @@ class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, fullname: str, path=None, target=None) -> importlib.machinery.ModuleSpec | None:
         head, _, rest = fullname.partition(".")
-        if head not in ALIASES:
+        if fullname in ALIASES:
+            real = ALIASES[fullname]
+        elif ALIASES.get(head):
+            real = f"{ALIASES[head]}.{rest}"
+        else:
             return None
-        real = ALIASES[head] + (f".{rest}" if rest else "")
-        return importlib.util.spec_from_loader(fullname, self, origin=real)
+        return importlib.util.spec_from_loader(fullname, self, origin=real, is_package=not real)
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
+        if not spec.origin:
+            return None  # an empty package
         module = importlib.import_module(spec.origin)
         self._real_spec = module.__spec__
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
         """The real module is loaded already; only its own spec, which the import system replaced, is put back."""
-        module.__spec__ = self._real_spec
+        if module.__spec__.origin:
+            module.__spec__ = self._real_spec
 
 
 def load_design(path: Path) -> type[MemoStructure]:
     """The one memory design of a file: its concrete ``MemoStructure`` subclass that no other class there refines.
 
-    A helper class may derive from ``MemoStructure`` too; of several leaves the last one in the file counts.
+    A helper class may derive from ``MemoStructure`` too; of several leaves the last one in the file counts. The file
+    is executed anew at every call: nothing is shared through its module or its classes.
 
     Raises:
         DesignError: the file cannot be imported or holds no design.
     """
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own, or a file called json.py would stand in for the library.
+    spec = importlib.util.spec_from_file_location(f"design_{next(_copies)}_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
@@ -92,17 +119,23 @@ def load_design(path: Path) -> type[MemoStructure]:
     return leaves[-1]
 
 
-def new_memory(design: type[MemoStructure], watch: Watch, spec: EvalSpec) -> MemoryCalls:
-    """An empty memory of the design.
+def new_memory(watch: Watch, spec: EvalSpec) -> MemoryCalls:
+    """A memory of the spec's design: empty, or the saved one it names.
 
     Raises:
-        DesignError: its constructor raised.
+        DesignError: the design cannot be imported, its constructor raised, or it cannot read what it saved.
     """
+    with watch.limit(spec.memory_timeout_s, "importing the design"):
+        design = load_design(Path(spec.design_path))
+        inner = load_design(Path(spec.inner_path)) if spec.inner_path else None
     with watch.limit(spec.memory_timeout_s, "the constructor"):
         try:
-            memory = design()
+            memory = design(inner) if inner else design()
         except Exception as error:
             raise DesignError(design_traceback(error)) from error
+    if spec.load_memory:
+        with watch.limit(spec.memory_timeout_s, "load"):
+            load_kept(memory, Path(spec.load_memory))
     return MemoryCalls(memory, watch, spec.memory_timeout_s, spec.memory_token_limit)
 
 
@@ -111,35 +144,47 @@ def grader(phase: Phase, repeat: int) -> Callable[[str, dict[str, bytes | None]]
     return lambda task, changes: gateway_client.ask_grade(task, phase, repeat, changes)
 
 
-async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> None:
-    """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish."""
+async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> Updates:
+    """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish.
+
+    Returns:
+        what it took the design to learn.
+    """
+    if spec.design_path is not None:
+        new_memory(watch, spec)  # a design that cannot even be made is told so before any task is run
+    if spec.export:
+        answers = await export(new_memory(watch, spec), spec.export)
+        write_json_atomic(folder / "exported.json", answers)
+        return Updates()
     episodes = folder / "episodes.jsonl"
     finished = read_episodes(episodes)
     # A line that a kill cut short is dropped before anything is appended behind it.
     episodes.write_text("".join(e.to_json() + "\n" for e in finished), encoding="utf-8")
-    design = None
-    if spec.design_path is not None:
-        with watch.limit(spec.memory_timeout_s, "importing the design"):
-            design = load_design(Path(spec.design_path))
     module, name = ENVIRONMENTS[spec.task_type]
     environment = getattr(importlib.import_module(module), name)
     tasks = list({task["id"]: task for task in spec.update_tasks + spec.retrieve_tasks}.values())
     kind = probe(spec.sandbox)
     with open(episodes, "a", encoding="utf-8") as sink:
 
-        def on_episode(episode) -> None:
+        def on_episode(episode: Episode) -> None:
             sink.write(episode.to_json() + "\n")
             sink.flush()
             os.fsync(sink.fileno())
 
+        def on_memory(memory: MemoryCalls, learned: list[Episode]) -> None:
+            with watch.limit(spec.memory_timeout_s, "save"):
+                keep(memory.memory, learned, spec, folder / "memory")
+
         workflow = Agent_Workflow(
             spec,
             lambda phase, repeat: environment(tasks, spec.env, kind, folder / "tmp", grader(phase, repeat)),
-            (lambda: new_memory(design, watch, spec)) if design else None,
+            (lambda: new_memory(watch, spec)) if spec.design_path else None,
             on_episode,
+            on_memory,
         )
         collected = read_episodes(Path(spec.collection)) if spec.collection else None
         await workflow.run_all_tasks(collected, [e for e in finished if e.phase == "retrieve"])
+    return workflow.updates
 
 
 def main() -> int:
@@ -147,10 +192,12 @@ def main() -> int:
     folder = Path(sys.argv[1])
     spec = EvalSpec.load(folder / "spec.json")
     (folder / "tmp").mkdir(exist_ok=True)
+    os.chdir(folder / "tmp")  # where a design may write: the checkout is read-only, and not its place
     sys.meta_path.insert(0, AliasFinder())
 
-    def finish(status: str, error: str | None = None) -> None:
-        EvalResult(status, error=error, seconds=round(time.monotonic() - started, 3)).save(
+    def finish(status: str, error: str | None = None, updates: Updates | None = None) -> None:
+        seconds = round(time.monotonic() - started, 3)
+        EvalResult(status, error=error, seconds=seconds, updates=updates or Updates()).save(
             folder / "result.json"
         )
 
@@ -160,7 +207,7 @@ def main() -> int:
 
     gateway_client.connect(Path(os.environ["ALMA_GATEWAY"]), os.environ["ALMA_TOKEN"])
     try:
-        asyncio.run(evaluate(spec, folder, Watch(on_hang)))
+        updates = asyncio.run(evaluate(spec, folder, Watch(on_hang)))
     except DesignError as error:
         finish("design_error", str(error))
     except MemoryError as error:
@@ -168,7 +215,7 @@ def main() -> int:
     except (gateway_client.InfraError, OSError) as error:
         finish("infra_error", f"{type(error).__name__}: {error}")
     else:
-        finish("ok")
+        finish("ok", updates=updates)
     # Threads that a design left running must not keep the process.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from core.design_file import NO_MEMORY, Design
 from core.eval_in_container import Evaluator
 from core.experiments.statistics import Paired, Score, paired, score, task_means
 from core.run import Run
-from evals.contract import Episode
+from evals.contract import Episode, Updates
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Row:
     """One design of a comparison. ``score`` is None when it has none; then ``error`` says why.
 
     Attributes:
+        updates: what it took to build the memory.
         versus, versus_resolved: reward and resolved against the first design, paired by task.
     """
 
@@ -32,13 +33,32 @@ class Row:
     error: str | None
     tokens: int
     usd: float | None
+    updates: Updates = field(default_factory=Updates)
     versus: Paired | None = None
     versus_resolved: Paired | None = None
 
     @property
     def memory_tokens(self) -> float:
         """Mean size of the memory text in the prompt, in tokens."""
-        return sum(e.memory_tokens for e in self.episodes) / max(1, len(self.episodes))
+        return self._mean("memory_tokens")
+
+    @property
+    def memory_calls(self) -> float:
+        """Model calls the memory makes for one task, which is retrieved for once and learned from once."""
+        return self._mean("memory_calls") + self.updates.calls / max(1, self.updates.tasks)
+
+    @property
+    def memory_seconds(self) -> float:
+        """Seconds of retrieving for one task and of learning from one."""
+        return self._mean("memory_seconds") + self.updates.seconds / max(1, self.updates.tasks)
+
+    @property
+    def seconds(self) -> float:
+        """Mean seconds of a run, memory and grading included."""
+        return self._mean("seconds")
+
+    def _mean(self, field: str) -> float:
+        return sum(getattr(e, field) for e in self.episodes) / max(1, len(self.episodes))
 
     @property
     def flagged(self) -> int:
@@ -59,12 +79,25 @@ class Row:
             "tokens": self.tokens,
             "cost_usd": self.usd,
             "memory_tokens": round(self.memory_tokens, 1),
+            "memory_calls": {
+                "retrieve": round(self._mean("memory_calls"), 2),
+                "update": round(self.updates.calls / max(1, self.updates.tasks), 2),
+            },
+            "memory_seconds": round(self.memory_seconds, 3),
+            "seconds": round(self.seconds, 2),
             "flagged": self.flagged,
             "error": self.error,
         }
 
 
-def row(run: Run, design: str, status: str, episodes: Sequence[Episode], error: str | None) -> Row:
+def row(
+    run: Run,
+    design: str,
+    status: str,
+    episodes: Sequence[Episode],
+    error: str | None,
+    updates: Updates | None = None,
+) -> Row:
     """Score the retrieve episodes of one design and look up what it cost."""
     scored = [e for e in episodes if e.phase == "retrieve"]
     tokens, usd = run.spent().get(design, (0, 0.0))
@@ -76,6 +109,7 @@ def row(run: Run, design: str, status: str, episodes: Sequence[Episode], error: 
         error,
         tokens,
         usd,
+        updates or Updates(),
     )
 
 
@@ -107,7 +141,7 @@ async def evaluate_designs(run: Run, evaluator: Evaluator, designs: Sequence[Des
     async def one(design: Design) -> Row:
         result = await evaluator.evaluate(design.sha, design.path, "eval")
         run.progress.say(f"{design.sha}: {result.status}")
-        return row(run, design.sha, result.status, result.episodes, result.error)
+        return row(run, design.sha, result.status, result.episodes, result.error, result.updates)
 
     # no_mem learns nothing, so it waits for no collection and can start at once.
     order = sorted(designs, key=lambda design: design.sha != NO_MEMORY)

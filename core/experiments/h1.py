@@ -1,41 +1,74 @@
-"""H1: does memory help at all? Every task is paired with itself, once with each arm, under the same seeds.
+"""H1: does memory help? Every task is paired with itself, once with each arm, under the same seeds, side by side.
 
 A design that learns is *cross-fitted*: memory built on one half of each project's tasks is scored on the other half,
-then the reverse, so that all tasks are paired and none is in the memory it meets.
+then the reverse, so that all tasks are paired and none is in the memory it meets. A *build* is one such pass: another
+cut into halves, another order of learning, other seeds, its own collection of finished tasks. All arms of a build
+learn from the same collection.
 """
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import dataclasses
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.design_file import NO_MEMORY, Design
 from core.eval_in_container import Evaluator
-from evals.contract import Episode, EvalResult
+from core.experiments.lockstep import Lockstep
+from core.options import Options, UsageError
+from core.run import Run
+from envs_archive.coding.tasks import Split
+from evals.contract import Episode, Updates
 
-PAIR_COLUMNS = [
-    "arm",
-    "project",
-    "task",
-    "repeat",
-    "reward",
-    "resolved",
-    "control_reward",
-    "control_resolved",
-]
-PAIR_COLUMNS += ["memory_tokens", "steps", "control_steps"]
+LEAST_WINDOW = 4
+"""Episodes an arm may be ahead: fewer, and one long episode stops the other arms."""
+
+PAIR_COLUMNS = ["arm", "project", "task", "build", "repeat", "reward", "resolved", "control_reward"]
+PAIR_COLUMNS += ["control_resolved", "memory_tokens", "steps", "control_steps", "tokens", "control_tokens"]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm of the experiment: a label and the episodes of all its tasks, or why there are none."""
+    """One arm of the experiment. ``seed_shift`` gives it other seeds than the others have (for A/A checks)."""
 
     label: str
-    status: str
-    episodes: list[Episode]
+    design: Design
+    seed_shift: int = 0
+
+    @property
+    def learns(self) -> bool:
+        """Whether it needs finished tasks to learn from."""
+        return self.design.sha != NO_MEMORY
+
+
+@dataclass
+class Outcome:
+    """What came of one arm: the scored episodes of each build, or why there are none."""
+
+    arm: str
+    status: str = "ok"
+    builds: list[list[Episode]] = field(default_factory=list)
     error: str | None = None
+    updates: Updates = field(default_factory=Updates)
+
+    @property
+    def episodes(self) -> list[Episode]:
+        return [episode for build in self.builds for episode in build]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One half of one build: memories learn from ``update`` and are scored on ``retrieve``, in these orders."""
+
+    build: int
+    side: str
+    seed: int
+    update: list[str]
+    retrieve: list[str]
 
 
 def halves(tasks: Sequence[str], projects: dict[str, str], rng: random.Random) -> tuple[list[str], list[str]]:
@@ -55,69 +88,139 @@ def halves(tasks: Sequence[str], projects: dict[str, str], rng: random.Random) -
     return sides
 
 
-async def cross_fitted(
-    evaluator: Evaluator, label: str, path: Path, sides: tuple[list[str], list[str]], repeats: int
-) -> Arm:
-    """Score a design on all tasks, each with a memory that was built on the other half."""
-    first = await evaluator.evaluate_on(label, path, "a", sides[0], sides[1], repeats)
-    second = await evaluator.evaluate_on(label, path, "b", sides[1], sides[0], repeats)
-    return _joined(label, [first, second])
-
-
-async def from_other_projects(
-    evaluator: Evaluator,
-    label: str,
-    path: Path,
-    tasks: Sequence[str],
-    projects: dict[str, str],
-    repeats: int,
-    memories: Callable[[str], str],
-) -> Arm:
-    """Score a design whose memory was built on another project's tasks only (the control for "any text helps").
+def check(options: Options, projects: dict[str, str], designs: Sequence[Design]) -> None:
+    """Whether these designs can be compared on these tasks.
 
     Args:
-        memories: the project that lends its experience to a given project.
+        projects: project of each task.
+        designs: control first.
+
+    Raises:
+        UsageError: they cannot.
     """
-    results = []
-    for project in sorted({projects[task] for task in tasks}):
-        lent = sorted(task for task in tasks if projects[task] == memories(project))
-        own = sorted(task for task in tasks if projects[task] == project)
-        results.append(await evaluator.evaluate_on(label, path, f"other_{project}", lent, own, repeats))
-    return _joined(label, results)
+    if len(designs) < 2:
+        raise UsageError(
+            f"--memo_SHA names only the control {options.baseline}: name a design to compare with it"
+        )
+    if options.grouped:
+        if options.repeats < 2 or options.builds > 1:
+            raise UsageError(
+                "--grouped compares the means of repeats: it takes --repeats 2 or more and no --builds"
+            )
+        return
+    if len(projects) < 2:
+        raise UsageError(f"{options.tasks} holds one task: half of them are for learning, so it takes two")
+    if len(set(projects.values())) < 2 and any(d.sha.startswith("other_project") for d in designs):
+        raise UsageError(f"other_project needs tasks of two projects, and {options.tasks} has one")
 
 
-def next_project(projects: Sequence[str]) -> Callable[[str], str]:
-    """Each project borrows from the one after it in the alphabet, the last from the first."""
-    names = sorted(set(projects))
-    return lambda project: names[(names.index(project) + 1) % len(names)]
+def blocks(
+    projects: dict[str, str], seed: int, builds: int = 1, update_size: int | None = None
+) -> Iterator[Block]:
+    """The blocks of an experiment, in the order they are run.
+
+    Args:
+        projects: project of each task.
+        update_size: learn from at most so many tasks.
+    """
+    for build in range(1, builds + 1):
+        own = seed if build == 1 else random.Random(f"{seed}/{build}").getrandbits(31)
+        rng = random.Random(own)
+        sides = halves(list(projects), projects, rng)
+        for side in sides:
+            rng.shuffle(side)
+        for name, scored, learned in (("a", *sides[::-1]), ("b", *sides)):
+            yield Block(build, name, own, learned[:update_size], scored)
 
 
-def _joined(label: str, results: Sequence[EvalResult]) -> Arm:
-    failed = next((result for result in results if result.status != "ok"), None)
-    if failed is not None:
-        return Arm(label, failed.status, [], failed.error)
-    return Arm(label, "ok", [e for result in results for e in result.episodes if e.phase == "retrieve"])
+async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
+    """Run all arms through all blocks. An arm whose design fails stops there; the others go on, unless it is the
+    first one, the control, without which nothing can be compared.
+
+    Raises:
+        InfraError: an evaluation could not be finished for reasons outside the designs.
+    """
+    options = run.options
+    outcomes = {arm.label: Outcome(arm.label) for arm in arms}
+    share = max(1, options.batch_max_retrieve_concurrent // len(arms))
+    evaluators: dict[int, Evaluator] = {}
+
+    def evaluator(seed: int) -> Evaluator:
+        if seed not in evaluators:
+            evaluators[seed] = run.evaluator(
+                Split(list(run.tasks), []),
+                [dataclasses.replace(arm.design, sha=arm.label) for arm in arms],  # found by the arm's label
+                seed=seed,
+                concurrent_evaluations=len(arms),  # all arms at a time, whatever else is asked for
+                retrieve_concurrency=share,
+                interleaved=True,
+            )
+        return evaluators[seed]
+
+    for block in blocks(run.projects, options.seed, options.builds, options.update_size):
+        alive = [arm for arm in arms if outcomes[arm.label].status == "ok"]
+        if arms[0] not in alive:
+            break
+        order = [(task, repeat) for repeat in range(1, options.repeats + 1) for task in block.retrieve]
+        lockstep = Lockstep(order, [arm.label for arm in alive], max(LEAST_WINDOW, 2 * share))
+        run.gateway.set_turnstile(lockstep.turn)
+        try:
+            await asyncio.gather(
+                *(
+                    _run_block(
+                        evaluator(block.seed + arm.seed_shift), lockstep, block, arm, options.repeats, out
+                    )
+                    for arm in alive
+                    for out in [outcomes[arm.label]]
+                )
+            )
+        finally:
+            run.gateway.set_turnstile(None)
+    return list(outcomes.values())
 
 
-def write_pairs(path: Path, control: Arm, arms: Sequence[Arm], projects: dict[str, str]) -> None:
-    """``pairs.csv``: one line per arm, task and repeat, with the control's outcome beside it."""
-    base = {(e.task, e.repeat): e for e in control.episodes}
+async def _run_block(
+    evaluator: Evaluator, lockstep: Lockstep, block: Block, arm: Arm, repeats: int, outcome: Outcome
+) -> None:
+    try:
+        result = await evaluator.evaluate_on(
+            arm.label,
+            arm.design.path,
+            f"{block.build}{block.side}",
+            block.update if arm.learns else [],
+            block.retrieve,
+            repeats,
+        )
+    finally:
+        await lockstep.leave(arm.label)
+    if result.status != "ok":
+        outcome.status, outcome.error, outcome.builds = result.status, result.error, []
+        return
+    so_far, more = outcome.updates, result.updates
+    outcome.updates = Updates(
+        so_far.tasks + more.tasks, so_far.calls + more.calls, so_far.seconds + more.seconds
+    )
+    if block.build > len(outcome.builds):
+        outcome.builds.append([])
+    outcome.builds[-1] += [e for e in result.episodes if e.phase == "retrieve"]
+
+
+def write_pairs(path: Path, control: Outcome, arms: Sequence[Outcome], projects: dict[str, str]) -> None:
+    """``pairs.csv``: one line per arm, build, task and repeat, with the control's outcome beside it."""
     with open(path, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(PAIR_COLUMNS)
         for arm in arms:
-            for e in sorted(arm.episodes, key=lambda e: (e.task, e.repeat)):
-                c = base[(e.task, e.repeat)]
-                outcome = [e.reward, int(e.resolved), c.reward, int(c.resolved)]
-                writer.writerow(
-                    [
-                        arm.label,
-                        projects[e.task],
-                        e.task,
-                        e.repeat,
-                        *outcome,
-                        e.memory_tokens,
-                        e.steps,
-                        c.steps,
-                    ]
-                )
+            for build, (episodes, base) in enumerate(zip(arm.builds, control.builds, strict=True), 1):
+                beside = {(e.task, e.repeat): e for e in base}
+                for e in sorted(episodes, key=lambda e: (e.task, e.repeat)):
+                    c = beside[(e.task, e.repeat)]
+                    key = [arm.arm, projects[e.task], e.task, build, e.repeat]
+                    outcome = [e.reward, int(e.resolved), c.reward, int(c.resolved)]
+                    effort = [e.memory_tokens, e.steps, c.steps, tokens(e), tokens(c)]
+                    writer.writerow([*key, *outcome, *effort])
+
+
+def tokens(episode: Episode) -> int:
+    """Tokens the agent itself used in an episode."""
+    return episode.prompt_tokens + episode.completion_tokens

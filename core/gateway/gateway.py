@@ -20,6 +20,7 @@ import orjson
 import uvicorn
 
 from core.gateway.app import GatewayApp, Headers, Scope, invalid, parse_header_object, parse_object
+from core.gateway.embedded_texts import EmbeddedTexts
 from core.gateway.ledger import CallKey, CallRecord, Ledger
 from core.gateway.offline_provider import MODEL as OFFLINE
 from core.gateway.offline_provider import OfflineProvider
@@ -34,6 +35,7 @@ _CALL_SCOPE = ("phase", "task", "repeat")
 _SOCKET_PATH_LIMIT = 60
 
 Grader = Callable[[Scope, dict[str, Any]], Awaitable[Verdict]]
+Turnstile = Callable[[Scope, dict[str, Any]], Awaitable[None]]
 
 
 class ModelUnavailable(ValueError):
@@ -113,10 +115,12 @@ class Gateway:
         self.run = run_dir.name
         self.ledger_path = run_dir / "ledger.sqlite"
         self._ledger = Ledger(self.ledger_path)
+        self._embedded = EmbeddedTexts(self._embed)
         self._offline = OfflineProvider(settings.offline_workers)
         self._openai: Provider | None = None
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
+        self._turnstile: Turnstile | None = None
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._socket_dir: Path | None = None
@@ -168,6 +172,7 @@ class Gateway:
             ("POST", "/v1/embeddings"): self._embeddings,
             ("GET", "/v1/models"): self._models,
             ("POST", "/grade"): self._grade,
+            ("POST", "/turn"): self._turn,
         }
         config = uvicorn.Config(
             GatewayApp(routes, self._scopes.get),
@@ -226,6 +231,13 @@ class Gateway:
         """
         self._grader = grade
 
+    def set_turnstile(self, turn: Turnstile | None) -> None:
+        """Serve ``/turn`` with ``await turn(token scope, request body)``; without one, every turn is granted at once.
+
+        A ValueError is answered as the caller's fault.
+        """
+        self._turnstile = turn
+
     async def _chat(self, granted: Scope, headers: Headers, body: bytes) -> bytes:
         request = parse_object(body)
         if request.get("stream"):
@@ -240,7 +252,14 @@ class Gateway:
         texts = given if isinstance(given, list) else [given]
         if not texts or not all(isinstance(text, str) for text in texts):
             raise invalid("input must be a string or a non-empty list of strings")
-        return await self._call(granted, headers, request, body, lambda provider: provider.embed)
+        if not isinstance(request.get("model"), str):
+            raise invalid("model must be a string")
+        return await self._embedded.get(request, texts)
+
+    async def _embed(self, request: dict[str, Any], body: bytes) -> bytes:
+        """One text; entered under no design, since all of them share its answer."""
+        headers = {b"x-alma-purpose": b"embed"}
+        return await self._call({"run": self.run}, headers, request, body, lambda provider: provider.embed)
 
     async def _call(
         self,
@@ -332,3 +351,12 @@ class Gateway:
         except Exception as error:
             raise ProviderError.infra(f"grading failed: {type(error).__name__}: {error}") from error
         return orjson.dumps(dataclasses.asdict(verdict))
+
+    async def _turn(self, granted: Scope, headers: Headers, body: bytes) -> bytes:
+        request = parse_object(body)
+        if self._turnstile is not None:
+            try:
+                await self._turnstile(granted, request)
+            except ValueError as error:
+                raise invalid(str(error)) from error
+        return b"{}"

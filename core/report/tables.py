@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.experiments.evaluate import Row
+from core.experiments.power import ALPHA
 from core.experiments.statistics import Paired
 from core.memo_manager import Memo_Manager, Record
 from core.options import OFFLINE, Options
@@ -28,7 +29,7 @@ def model_note(options: Options) -> list[str]:
 
 def console() -> Console:
     """Wide enough that no column is cut when the output goes to a file."""
-    width = None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns)
+    width = None if sys.stdout.isatty() else max(170, shutil.get_terminal_size().columns)
     return Console(width=width, highlight=False, soft_wrap=False)
 
 
@@ -38,6 +39,10 @@ def percent(value: float | None) -> str:
 
 def points(value: float) -> str:
     return f"{100 * value:+.1f}"
+
+
+def p_value(p: float) -> str:
+    return "-" if math.isnan(p) else f"{p:.3f}"
 
 
 Column = tuple[str, Callable[[Row], str]]
@@ -72,13 +77,15 @@ def comparison(rows: Sequence[Row], title: str, notes: Sequence[str]) -> None:
 def _in_words(row: Row, control: Row) -> str:
     """The difference in resolved tasks, as a sentence that claims no more than the interval allows."""
     versus = row.versus_resolved
-    low, high = versus.interval
+    low, high = versus.range
     verdict = (
-        "no difference is shown" if low <= 0 <= high else f"{'more' if low > 0 else 'fewer'} tasks resolved"
+        "no difference is shown"
+        if versus.p_shown >= ALPHA
+        else f"{'more' if versus.delta > 0 else 'fewer'} tasks resolved"
     )
     return (
         f"{row.design} resolves {percent(row.score.resolved)} against {percent(control.score.resolved)} of "
-        f"{control.design}: {points(versus.delta)} points, 95 % {points(low)} to {points(high)}, p {versus.p:.3f}"
+        f"{control.design}: {points(versus.delta)} points, 95 % {points(low)} to {points(high)}, p {p_value(versus.p)}"
         f" (sign flip {versus.p_permutation:.3f}, by project {versus.p_cluster:.3f}), n = {versus.n} tasks: {verdict}."
     )
 
@@ -94,13 +101,16 @@ _SCORES: list[Column] = [
 ]
 _delta = _paired(lambda versus: points(versus.delta))
 _PAIRED: list[Column] = [
-    ("95 % interval", _paired(lambda v: f"{points(v.interval[0])} to {points(v.interval[1])}")),
-    ("p (t)", _paired(lambda v: f"{v.p:.3f}")),
+    ("95 % interval", _paired(lambda v: f"{points(v.range[0])} to {points(v.range[1])}")),
+    ("p (t)", _paired(lambda v: p_value(v.p))),
     ("p (sign flip)", _paired(lambda v: f"{v.p_permutation:.3f}")),
     ("worse", _paired(lambda v: f"{v.worse}/{v.n}")),
 ]
 _COSTS: list[Column] = [
-    ("memory tokens", lambda row: f"{row.memory_tokens:.0f}"),
+    ("mem tokens", lambda row: f"{row.memory_tokens:.0f}"),
+    ("mem calls", lambda row: f"{row.memory_calls:.1f}"),
+    ("mem s", lambda row: f"{row.memory_seconds:.2f}"),
+    ("seconds", lambda row: f"{row.seconds:.1f}"),
     ("tokens", lambda row: short(row.tokens)),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 MAX_LISTED_FILES = 200
@@ -78,5 +79,5 @@ def user_prompt(
         ]
     )
     # The memory's own text must not be able to close the block it stands in.
-    memory = memory.strip().replace("</memory>", "< /memory>")
+    memory = re.sub(r"<\s*/\s*memory\s*>", "< /memory>", memory.strip(), flags=re.IGNORECASE)
     return text + (_MEMORY.format(memory=memory) if memory else "")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from evals.agents.memory_files import load_attributes, save_attributes
 from evals.eval_envs.base_envs import Basic_Recorder
 
 
@@ -59,3 +61,24 @@ class MemoStructure(ABC):
     @abstractmethod
     async def general_update(self, recorder: Basic_Recorder) -> None:
         """Learn from a finished task: ``recorder.init``, ``steps`` and ``reward`` are filled."""
+
+    def save(self, path: Path | str) -> None:
+        """Write what was learned into the folder ``path``, which is made if need be.
+
+        The default keeps all attributes, those of layers and ``Chroma`` collections included. A design whose
+        state is elsewhere (a file, a service) writes its own ``save`` and ``load``.
+
+        Raises:
+            ValueError: an attribute cannot be kept.
+            OSError: the folder cannot be written.
+        """
+        save_attributes(self, Path(path))
+
+    def load(self, path: Path | str) -> None:
+        """Take over what ``save`` wrote, in a memory that was just made.
+
+        Raises:
+            ValueError: the folder holds no memory of this design.
+            OSError: it cannot be read.
+        """
+        load_attributes(self, Path(path))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import orjson
 
@@ -206,6 +206,15 @@ async def ask_grade(task: str, phase: Phase, repeat: int, changes: dict[str, byt
     if verdict.error is not None:
         raise InfraError(f"grading {task} failed: {verdict.error}")
     return verdict
+
+
+async def take_turn(task: str, repeat: int, state: Literal["start", "end"]) -> None:
+    """Tell the parent that an episode is about to start, and wait until it may; or that it has ended.
+
+    Raises:
+        InfraError: the gateway is gone.
+    """
+    await request("http://gateway/turn", {"task": task, "repeat": repeat, "state": state}, "act")
 
 
 def count(response: dict[str, Any]) -> None:

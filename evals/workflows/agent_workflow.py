@@ -3,6 +3,12 @@
 update    tasks run without memory; their finished recorders go to ``general_update`` one by one, in order.
 retrieve  *batched*: every task x repeat concurrently against one memory that is only read;
           *sequential*: each repeat is an independent stream that retrieves before and updates after every task.
+
+Leave one task out: no memory is asked about a task after it has been updated with a run of that task, its repeats
+and its other ids included, whatever the design does. Batched: an update task that is also scored is left out of the
+memory that meets it; the others keep it. Sequential: update tasks that are scored too are learned from only in their
+turn, and a task that comes twice in a stream only after its last turn. Every memory is made from a freshly executed
+copy of the design's file, so that streams share nothing through classes or modules either.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-from evals.contract import Episode, EvalSpec, Phase
+from evals.contract import Episode, EvalSpec, Phase, Updates
 from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
 from evals.utils.gateway_client import (
     ContextOverflow,
@@ -26,9 +32,11 @@ from evals.utils.gateway_client import (
     call_scope,
     call_seed,
     call_usage,
+    take_turn,
 )
 from evals.utils.hire_agent import Agent
 from evals.workflows.memory_calls import MemoryCalls
+from evals.workflows.same_task import task_keys, without
 
 
 def episode_seed(seed: int, phase: Phase, task: str, repeat: int) -> int:
@@ -59,6 +67,11 @@ class Agent_Workflow:
     make_env: a new environment for one episode of a phase and repeat.
     new_memory: a new, empty memory of the design, behind its guards; None when the spec has no design.
     on_episode: called with every finished episode, in the order of finishing.
+    on_memory: called with a finished memory and the tasks it learned from: in batched mode with the one that most
+        tasks are scored with, before they are; in sequential mode with that of the first stream, at its end.
+
+    Attributes:
+        updates: what it took the memories to learn, all of them together.
     """
 
     def __init__(
@@ -67,11 +80,14 @@ class Agent_Workflow:
         make_env: Callable[[Phase, int], Basic_Env],
         new_memory: Callable[[], MemoryCalls] | None,
         on_episode: Callable[[Episode], None],
+        on_memory: Callable[[MemoryCalls, list[Episode]], None] = lambda memory, learned: None,
     ) -> None:
         self.spec = spec
         self.make_env = make_env
         self.new_memory = new_memory
         self.on_episode = on_episode
+        self.on_memory = on_memory
+        self.updates = Updates()
 
     async def run_all_tasks(self, collected: list[Episode] | None, finished: list[Episode]) -> None:
         """Run both phases.
@@ -113,32 +129,54 @@ class Agent_Workflow:
         self, memory: MemoryCalls, recorder: Basic_Recorder, task: str, phase: Phase, repeat: int
     ) -> None:
         seed = episode_seed(self.spec.seed, phase, task, repeat)
-        usage = Usage()
+        usage, started = Usage(), time.monotonic()
         with model_calls({"phase": phase, "task": task, "repeat": repeat}, "memory", seed, usage):
             await memory.update(recorder)
         _check_outage(usage)
+        self.updates.tasks += 1
+        self.updates.calls += usage.calls
+        self.updates.seconds = round(self.updates.seconds + time.monotonic() - started, 3)
 
     async def _retrieve_batched(self, collected: list[Episode], done: set[tuple[str, int]]) -> None:
-        memory = await self._build(collected, 0)
         limit = asyncio.Semaphore(self.spec.retrieve_concurrency)
 
-        async def one(task: str, repeat: int) -> None:
-            async with limit:
+        async def one(task: str, repeat: int, memory: MemoryCalls) -> None:
+            async with limit, self._turn(task, repeat):
                 await self._run_episode(task, "retrieve", repeat, memory)
 
-        await _all(
-            one(task["id"], repeat)
-            for repeat in range(1, self.spec.repeats + 1)
-            for task in self.spec.retrieve_tasks
-            if (task["id"], repeat) not in done
-        )
+        for number, (learned, tasks) in enumerate(self._by_memory(collected)):
+            memory = await self._build(learned, 0)
+            if number == 0:
+                self.on_memory(memory, learned)
+            await _all(
+                one(task, repeat, memory)
+                for repeat in range(1, self.spec.repeats + 1)
+                for task in tasks
+                if (task, repeat) not in done
+            )
+
+    def _by_memory(self, collected: list[Episode]) -> list[tuple[list[Episode], list[str]]]:
+        """(episodes to learn from, ids of the tasks to score with that), the most tasks first."""
+        groups: dict[tuple[int, ...], tuple[list[Episode], list[str]]] = {}
+        for task in self.spec.retrieve_tasks:
+            learned = without(collected, [task])
+            key = tuple(id(episode) for episode in learned)
+            groups.setdefault(key, (learned, []))[1].append(task["id"])
+        return sorted(groups.values(), key=lambda group: -len(group[1]))
 
     async def _retrieve_sequential(self, collected: list[Episode]) -> None:
+        tasks = self.spec.retrieve_tasks
+        kept = without(collected, tasks)
+
         async def stream(repeat: int) -> None:
-            memory = await self._build(collected, repeat)
-            for task in self.spec.retrieve_tasks:
-                _, recorder = await self._run_episode(task["id"], "retrieve", repeat, memory)
-                await self._update(memory, recorder, task["id"], "retrieve", repeat)
+            memory, learned = await self._build(kept, repeat), list(kept)
+            for number, task in enumerate(tasks):
+                episode, recorder = await self._run_episode(task["id"], "retrieve", repeat, memory)
+                if not any(task_keys(task) & task_keys(later) for later in tasks[number + 1 :]):
+                    await self._update(memory, recorder, task["id"], "retrieve", repeat)
+                    learned.append(episode)
+            if repeat == 1:
+                self.on_memory(memory, learned)
 
         await _all(stream(repeat) for repeat in range(1, self.spec.repeats + 1))
 
@@ -154,11 +192,13 @@ class Agent_Workflow:
             _, recorder = await env.set_task_env(task)
             notes = ""
             if memory is not None:
-                remembering = Usage()
+                remembering, asked = Usage(), time.monotonic()
                 with model_calls(scope, "memory", seed, remembering):
                     recalled = await memory.retrieve(recorder)
                 _check_outage(remembering)
                 notes, episode.memory_tokens = recalled.text, recalled.tokens
+                episode.memory_calls = remembering.calls
+                episode.memory_seconds = round(time.monotonic() - asked, 3)
                 await recorder.log_memo_retrieved(recalled.value)
             with model_calls(scope, "act", seed, acting):
                 episode.ended = await self._act(env, task, notes)
@@ -174,6 +214,17 @@ class Agent_Workflow:
         episode.memory_retrieved = recorder.memory_retrieved
         self.on_episode(episode)
         return episode, recorder
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, task: str, repeat: int) -> AsyncIterator[None]:
+        if not self.spec.interleaved:
+            yield
+            return
+        await take_turn(task, repeat, "start")
+        try:
+            yield
+        finally:
+            await take_turn(task, repeat, "end")
 
     @contextlib.asynccontextmanager
     async def _environment(self, phase: Phase, repeat: int) -> AsyncIterator[Basic_Env]:

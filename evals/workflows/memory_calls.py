@@ -1,4 +1,4 @@
-"""The guards around a design's code: time limits, plain data out, size limit on the injected text.
+"""The guards around a design's code: time limits, one update at a time, plain data out, a size limit on its text.
 
 They stand in the workflow and not in each design, so that every design keeps the same rules.
 """
@@ -9,12 +9,16 @@ import asyncio
 import contextlib
 import copy
 import dataclasses
+import datetime
+import enum
 import json
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from evals.agents.base import count_tokens, truncate_to_tokens
@@ -93,6 +97,12 @@ class MemoryCalls:
         self._watch = watch
         self._timeout_s = timeout_s
         self._token_limit = token_limit
+        self._guard = ReadWrite()
+
+    @property
+    def memory(self) -> MemoStructure:
+        """The design's own object."""
+        return self._memory
 
     async def retrieve(self, recorder: Basic_Recorder) -> Recalled:
         """Ask the design for what it knows before a task. Only ``recorder.init`` is filled.
@@ -100,7 +110,8 @@ class MemoryCalls:
         Raises:
             DesignError: it raised, hung, or returned something that is no plain data.
         """
-        value = await self._call("general_retrieve", recorder)
+        async with self._guard.reading():
+            value = await self._call("general_retrieve", recorder)
         try:
             plain = to_plain(value)
             text = render(plain)
@@ -123,7 +134,8 @@ class MemoryCalls:
         Raises:
             DesignError: it raised or hung.
         """
-        await self._call("general_update", recorder)
+        async with self._guard.writing():
+            await self._call("general_update", recorder)
 
     async def _call(self, name: str, recorder: Basic_Recorder) -> Any:
         # A design gets its own copy: what it does to the recorder must not reach the agent's run or other designs.
@@ -140,6 +152,34 @@ class MemoryCalls:
                 raise DesignError(design_traceback(error)) from error
 
 
+class ReadWrite:
+    """Any number of readers, or one writer: a design that awaits in the middle of an update is never asked
+    about a half-written memory, and two updates never overwrite each other."""
+
+    def __init__(self) -> None:
+        self._readers = 0
+        self._idle = asyncio.Condition()
+        self._turn = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        async with self._turn:  # behind a writer that waits
+            self._readers += 1
+        try:
+            yield
+        finally:
+            async with self._idle:
+                self._readers -= 1
+                self._idle.notify_all()
+
+    @contextlib.asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        async with self._turn:
+            async with self._idle:
+                await self._idle.wait_for(lambda: self._readers == 0)
+            yield
+
+
 def design_traceback(error: BaseException) -> str:
     """The traceback from the design's own first frame on: what a repair needs, without the harness."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -151,23 +191,32 @@ def design_traceback(error: BaseException) -> str:
 
 
 def to_plain(value: Any) -> Any:
-    """Plain JSON data out of what designs return: dataclasses, numpy scalars and arrays, sets, tuples.
+    """Plain JSON data out of what designs return: dataclasses, numpy scalars and arrays, sets, tuples, dates.
 
     Raises:
         TypeError: something else is in it.
     """
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, enum.Enum):
+        return to_plain(value.value)
+    if isinstance(value, str):
+        # Half a surrogate pair, as cutting text can leave, is no text for JSON.
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, float):
         return float(value)  # numpy's are floats too
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     if isinstance(value, dict):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+        return {to_plain(str(key)): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | deque):
         return [to_plain(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted((to_plain(item) for item in value), key=repr)
+    if isinstance(value, datetime.date | datetime.time | PurePath):
+        return str(value)
     if hasattr(value, "tolist"):  # numpy, without importing it for designs that do not use it
         return to_plain(value.tolist())
     raise TypeError(f"{type(value).__name__} is no plain data")

@@ -1,5 +1,6 @@
 """CLAUDE.md: one conventions document that an LLM curates after each task; all of it is retrieved."""
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -82,10 +83,12 @@ class ClaudeMd(MemoStructure):
         super().__init__()
         self.conventions = ConventionsLayer()
         self.database = self.conventions
+        self.lock = asyncio.Lock()
 
     async def general_retrieve(self, recorder: Basic_Recorder) -> dict[str, Any]:
         document = await self.conventions.retrieve(project=str(recorder.init.get("project", "")))
         return {"conventions": document} if document else {}
 
     async def general_update(self, recorder: Basic_Recorder) -> None:
-        await self.conventions.update(recorder=recorder)
+        async with self.lock:  # the document is read, sent to the model and overwritten
+            await self.conventions.update(recorder=recorder)

@@ -1,12 +1,17 @@
-"""Trajectory retrieval: the whole record of the most similar earlier task, found by the embedding of how
-it began."""
+"""Trajectory retrieval: the whole record of the most similar earlier task, found by the embedding of how it began.
 
+The retrieval baseline of ALMA (arXiv 2602.07755): key = the initial observation, value = the raw trajectory, every
+task is stored, cosine top 1 above 0.3. Unlike there, a key is embedded once, when it is stored.
+"""
+
+import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from agents.memo_structure import MemoStructure, Sub_memo_layer
 from eval_envs.base_envs import Basic_Recorder
+from langchain_chroma import Chroma
 from utils.hire_agent import Embedding
 
 THRESHOLD = 0.3
@@ -17,26 +22,28 @@ RECORD_CHARACTERS = 12_000
 @dataclass
 class TrajectoryLayer(Sub_memo_layer):
     layer_intro: str = (
-        "The database lists every finished task: its initial observation, the embedding of that, and the "
-        "raw record. "
-        "Update: append. Retrieve: the record with the highest cosine similarity, if that is above 0.3."
+        "A Chroma collection of every finished task: the text is its initial observation, the metadata hold the raw "
+        "record. Update: append. Retrieve: the record with the highest cosine similarity, if that is above 0.3."
     )
-    database: list[dict[str, Any]] = field(default_factory=list)
+    database: Any = None
+
+    def __post_init__(self) -> None:
+        self.database = Chroma(embedding_function=Embedding(), collection_metadata={"hnsw:space": "cosine"})
 
     async def retrieve(self, init: dict[str, Any], **kwargs: Any) -> str:
         key = initial_observation(init)
-        others = [entry for entry in self.database if entry["key"] != key]  # never a task's own earlier run
-        if not others:
-            return ""
-        vector = await Embedding().get_embedding(key)
-        scores = await Embedding.compute_one_to_group_similarity(vector, [e["vector"] for e in others])
-        best = max(range(len(others)), key=lambda i: scores[i])
-        return others[best]["record"] if scores[best] > THRESHOLD else ""
+        found = await asyncio.to_thread(self.database.similarity_search_with_score, key, 4)
+        for document, distance in found:
+            if document.page_content != key:  # never a task's own earlier run
+                return document.metadata["record"] if 1 - distance > THRESHOLD else ""
+        return ""
 
     async def update(self, recorder: Basic_Recorder, **kwargs: Any) -> None:
-        key = initial_observation(recorder.init)
-        vector = await Embedding().get_embedding(key)
-        self.database.append({"key": key, "vector": vector, "record": record_of(recorder)})
+        await asyncio.to_thread(
+            self.database.add_texts,
+            [initial_observation(recorder.init)],
+            [{"record": record_of(recorder)}],
+        )
 
 
 def initial_observation(init: dict[str, Any]) -> str:

@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import sys
 from pathlib import Path
 
 from core.commands import MEMO_ARCHIVE
-from core.design_file import resolve_design
+from core.design_file import Design, resolve_design
 from core.experiments import h1
-from core.experiments.evaluate import row, with_pairs
 from core.options import log_dir
 from core.progress import Progress
-from core.report import tables
+from core.report import h1 as h1_report
 from core.run import open_run, tasks_of
-from envs_archive.coding.tasks import Split, Task
+from envs_archive.coding.tasks import Task
 from evals.utils.sandbox import probe
 from run_main import options_from, parser
 
@@ -61,24 +59,13 @@ async def measure(design: str, arguments: list[str]) -> None:
         async with open_run(
             options, log_dir() / options.name, tasks, probe(options.sandbox), progress
         ) as run:
-            ids, projects = list(tasks), run.projects
-            evaluator = run.evaluator(Split(ids, ids))
-            sides = h1.halves(ids, projects, random.Random(options.seed))
-            none = resolve_design("no_mem", MEMO_ARCHIVE).path
-            own = resolve_design(design, MEMO_ARCHIVE)
-            oracle = write_oracle(tasks, run.folder)
-            lender = h1.next_project(list(projects.values()))
-            repeats = options.repeats
-            arms = await asyncio.gather(
-                h1.cross_fitted(evaluator, "none", none, sides, repeats),
-                h1.cross_fitted(evaluator, "own", own.path, sides, repeats),
-                h1.from_other_projects(evaluator, "other", own.path, ids, projects, repeats, lender),
-                h1.cross_fitted(evaluator, "oracle", oracle, sides, repeats),
-            )
-            h1.write_pairs(run.folder / "pairs.csv", arms[0], arms[1:], projects)
-            rows = [row(run, arm.label, arm.status, arm.episodes, arm.error) for arm in arms]
-            title = f"{design}: {len(ids)} tasks x {repeats} repeats, paired by task"
-            tables.comparison(with_pairs(rows, projects, options.seed), title, tables.model_note(options))
+            arms = [
+                h1.Arm("none", resolve_design("no_mem", MEMO_ARCHIVE)),
+                h1.Arm("own", resolve_design(design, MEMO_ARCHIVE)),
+                h1.Arm("other", resolve_design(f"other_project:{design}", MEMO_ARCHIVE)),
+                h1.Arm("oracle", Design("oracle", write_oracle(tasks, run.folder))),
+            ]
+            h1_report.finish(run, await h1.run_arms(run, arms))
 
 
 def main() -> None:

@@ -53,6 +53,15 @@ CASES = {
         ["--experiment", "h1", "--memo_SHA", "claude_md", "--baseline", "no_mme"],
         "did you mean no_mem",
     ),
+    "only the control": (["--experiment", "h1", "--memo_SHA", "no_mem"], "only the control"),
+    "builds without h1": (["--status", "test", "--memo_SHA", "no_mem", "--builds", "2"], "--experiment h1"),
+    "plan without h1": (["--plan"], "--experiment h1"),
+    "plan from nothing": (["--experiment", "h1", "--memo_SHA", "claude_md", "--plan", "nothing"], "nothing"),
+    "plan from outside": (["--experiment", "h1", "--memo_SHA", "claude_md", "--plan", "../x"], "../x"),
+    "one group": (
+        ["--experiment", "h1", "--memo_SHA", "claude_md", "--grouped", "--repeats", "1"],
+        "--repeats 2",
+    ),
     "design twice": (["--status", "test", "--memo_SHA", "no_mem,no_mem"], "twice"),
     "missing design file": (["--status", "test", "--memo_SHA", "./nowhere.py"], "nowhere.py"),
     "missing key": (

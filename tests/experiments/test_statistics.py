@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -6,14 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from core.experiments.power import minimum_detectable
 from core.experiments.statistics import (
-    clustered_se,
+    bootstrap_interval,
+    clustered_t,
+    exact_bounds,
+    holm,
+    max_t_p,
+    mcnemar_p,
     paired,
+    paired_t,
     score,
     sign_flip_p,
     task_means,
     welch,
     welch_from_summary,
+    wilcoxon_p,
 )
 from evals.contract import Episode
 
@@ -56,13 +65,38 @@ def test_paired_needs_two_tasks():
         paired({"a": 1.0}, {"a": 0.0}, {"a": "p"}, np.random.default_rng(0))
 
 
-def test_equal_arms_are_no_effect_and_a_constant_gain_is_certain():
+def test_equal_arms_are_no_effect_and_a_constant_gain_is_no_certainty():
     rng, tasks = np.random.default_rng(0), [f"t{i}" for i in range(6)]
     same = dict.fromkeys(tasks, 0.5)
     clusters = dict.fromkeys(tasks, "p")
-    assert paired(same, same, clusters, rng).p == 1.0
-    gain = paired(dict.fromkeys(tasks, 0.75), same, clusters, rng)
-    assert (gain.p, gain.p_permutation) == (0.0, pytest.approx(2 / 2**6))
+    none = paired(same, same, clusters, rng)
+    assert (none.p, none.p_permutation, none.p_sign, none.better, none.worse) == (1.0, 1.0, 1.0, 0, 0)
+    assert math.isnan(none.interval[0]) and math.isnan(none.mde) and math.isnan(none.d_z)
+    # Six tasks that all gain .1: t would be infinite. What they show is one outcome of 2^6, twice.
+    gain = paired(dict.fromkeys(tasks, 0.1 + 0.2), dict.fromkeys(tasks, 0.2), clusters, rng)
+    assert math.isnan(gain.t) and math.isnan(gain.p)
+    assert gain.p_permutation == gain.p_sign == gain.p_shown == pytest.approx(2 / 2**6)
+
+
+def test_paired_reports_size_counts_and_every_test_of_the_same_differences():
+    rng = np.random.default_rng(9)
+    tasks = [f"p{i % 4}-{i}" for i in range(40)]
+    b = dict(zip(tasks, rng.random(40), strict=True))
+    a = {task: value + rng.normal(0.05, 0.2) for task, value in b.items()} | {tasks[0]: b[tasks[0]]}
+    d = np.array([a[task] - b[task] for task in sorted(tasks)])
+    labels = [task[:2] for task in sorted(tasks)]
+    r = paired(a, b, {task: task[:2] for task in tasks}, np.random.default_rng(0))
+    assert r.d_z == pytest.approx(d.mean() / d.std(ddof=1))
+    assert (r.better, r.worse) == ((d > 0).sum(), (d < 0).sum()) and r.better + r.worse == 39
+    assert (r.df, r.clusters) == (39, 4)
+    by_project = clustered_t(d, labels)
+    assert r.clustered_se == pytest.approx(by_project.se)
+    assert r.clustered_interval == pytest.approx(by_project.interval)
+    assert r.p_wilcoxon == pytest.approx(wilcoxon_p(d), abs=1e-6)
+    assert r.p_sign == mcnemar_p(r.better, r.worse)
+    assert r.mde == pytest.approx(minimum_detectable(d.std(ddof=1), 40))
+    assert 2 / 2**4 <= r.p_cluster <= 1
+    assert r.p_shown == max(r.p, r.p_permutation)
 
 
 def test_sign_flip_enumerates_all_arrangements_of_a_small_sample():
@@ -79,27 +113,95 @@ def test_sign_flip_p_is_a_probability_and_blind_to_the_sign(values, seed):
     assert p == sign_flip_p([-v for v in values], np.random.default_rng(seed))
 
 
-def test_clustered_se_by_hand_and_equal_to_the_plain_one_for_singletons():
+def test_clustered_t_by_hand_and_equal_to_the_plain_one_for_singletons():
     d, clusters = [0.1, 0.3, -0.2, 0.4], ["a", "a", "b", "b"]
     mean = sum(d) / 4
     sums = [d[0] + d[1] - 2 * mean, d[2] + d[3] - 2 * mean]
-    assert clustered_se(d, clusters) == pytest.approx(math.sqrt(2 * sum(s * s for s in sums)) / 4)
-    plain = np.std(d, ddof=1) / 2
-    assert clustered_se(d, ["a", "b", "c", "d"]) == pytest.approx(plain)
-    assert math.isnan(clustered_se(d, ["a"] * 4))
+    assert clustered_t(d, clusters).se == pytest.approx(math.sqrt(2 * sum(s * s for s in sums)) / 4)
+    plain, single = paired_t(d), clustered_t(d, ["a", "b", "c", "d"])
+    assert dataclasses.astuple(single)[:5] == pytest.approx(dataclasses.astuple(plain)[:5])
+    assert math.isnan(clustered_t(d, ["a"] * 4).se)
 
 
-def test_type_one_error_of_the_paired_tests_on_null_data():
-    rng, names, runs = np.random.default_rng(3), [f"t{i}" for i in range(27)], 1000
-    clusters = {name: name for name in names}
-    found = []
-    for _ in range(runs):
-        a, b = (dict(zip(names, rng.normal(0, 1, 27), strict=True)) for _ in range(2))
-        found.append(paired(a, b, clusters, rng, permutations=400))
-    for p in ([r.p for r in found], [r.p_permutation for r in found]):
-        assert 0.035 <= np.mean(np.array(p) < 0.05) <= 0.065
-    covered = np.mean([r.interval[0] <= 0 <= r.interval[1] for r in found])
-    assert 0.93 <= covered <= 0.97
+def test_clustered_t_agrees_with_statsmodels():
+    """OLS on a constant, cov_type="cluster", t distribution, statsmodels 0.15.0; its standard error has the further
+    factor sqrt((n - 1) / (n - k)) = 1 for a constant."""
+    d = [-0.7, -1.22, -0.15, 0.52, 1.24, 0.21, -0.45, -0.68, 0.85, 1.73, 0.37, -1.13]
+    t = clustered_t(d, [str(i // 3) for i in range(12)])
+    assert (t.se, t.p, t.df) == pytest.approx((0.29024375, 0.87626206, 3))
+    assert t.interval == pytest.approx((-0.87451849, 0.97285182))
+
+
+def test_wilcoxon_agrees_with_scipy_and_leaves_zeros_out():
+    d = np.random.default_rng(4).normal(0.3, 1, 25)
+    assert wilcoxon_p(d) == pytest.approx(stats.wilcoxon(d).pvalue)
+    assert wilcoxon_p([0.0, *d, 0.0]) == wilcoxon_p(d)
+    assert wilcoxon_p([0.0, 0.0]) == 1.0
+
+
+def test_mcnemar_is_the_exact_binomial_test_of_the_discordant_tasks():
+    assert mcnemar_p(9, 2) == pytest.approx(
+        0.0654296875
+    )  # statsmodels mcnemar([[10, 9], [2, 30]], exact=True)
+    assert mcnemar_p(2, 9) == mcnemar_p(9, 2)
+    assert mcnemar_p(0, 0) == 1.0
+    assert mcnemar_p(5, 0) == pytest.approx(2 / 2**5)
+
+
+def test_holm_agrees_with_statsmodels():
+    """multipletests(..., method="holm"), statsmodels 0.15.0."""
+    assert holm([0.01, 0.04, 0.03, 0.005, 0.6]) == pytest.approx([0.04, 0.09, 0.09, 0.025, 0.6])
+    assert holm([0.7, 0.9]) == pytest.approx([1.0, 1.0])
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=8))
+def test_holm_never_lowers_a_p_and_keeps_their_order(p):
+    adjusted = holm(p)
+    assert all(a >= q for a, q in zip(adjusted, p, strict=True)) and max(adjusted) <= 1
+    assert adjusted[p.index(min(p))] == pytest.approx(min(1.0, min(p) * len(p)))
+    ranked = [a for _, a in sorted(zip(p, adjusted, strict=True))]
+    assert ranked == sorted(ranked)
+
+
+def test_max_t_of_one_arm_is_the_sign_flip_and_of_equal_arms_costs_nothing():
+    rng = np.random.default_rng
+    d = rng(6).normal(0.4, 1, 10)
+    [alone] = max_t_p(d[:, None], rng(0))
+    assert alone == sign_flip_p(d, rng(0))
+    assert max_t_p(np.column_stack([d, d, d]), rng(0)) == pytest.approx([alone] * 3)
+
+
+def test_max_t_pays_for_further_arms_and_less_than_bonferroni():
+    d = np.random.default_rng(7).normal(0, 1, (12, 4))
+    d[:, 0] += 0.9
+    single = [sign_flip_p(column, np.random.default_rng(0)) for column in d.T]
+    adjusted = max_t_p(d, np.random.default_rng(0))
+    assert single[0] < adjusted[0] <= 4 * single[0] + 1e-9
+    assert all(a >= p - 1e-9 for a, p in zip(adjusted, single, strict=True))
+    weakest = int(np.argmax(single))
+    assert adjusted[weakest] == pytest.approx(max(adjusted))
+
+
+def test_exact_bounds_by_hand_and_by_simulation_where_few_tasks_differ():
+    assert exact_bounds(0, 0, 54) == pytest.approx((-(1 - 0.025 ** (1 / 54)), 1 - 0.025 ** (1 / 54)))
+    assert exact_bounds(54, 0, 54)[1] == 1.0
+    rng = np.random.default_rng(10)
+    held = t_held = 0
+    for _ in range(400):
+        gained, lost, _ = counts = rng.multinomial(54, (0.01, 0.05, 0.94))
+        low, high = exact_bounds(gained, lost, 54)
+        held += low <= -0.04 <= high
+        t = paired_t(np.repeat([1.0, -1.0, 0.0], counts))
+        t_held += t.interval[0] <= -0.04 <= t.interval[1]
+    assert held / 400 >= 0.95 > t_held / 400
+
+
+def test_bootstrap_interval_is_near_the_t_interval_and_follows_its_seed():
+    d = np.random.default_rng(8).normal(0.2, 1, 54)
+    low, high = bootstrap_interval(d, np.random.default_rng(0))
+    assert (low, high) == pytest.approx(paired_t(d).interval, abs=0.03)
+    assert (low, high) == bootstrap_interval(d, np.random.default_rng(0))
+    assert math.isnan(bootstrap_interval([0.5] * 5, np.random.default_rng(0))[0])
 
 
 def episode(task, repeat, reward, resolved=False, phase="retrieve"):

@@ -143,7 +143,7 @@ class RunningGateway:
     """A gateway in a thread of its own. ``call`` runs a coroutine there."""
 
     def __init__(self, run_dir: Path, settings: GatewaySettings) -> None:
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, daemon=True).start()
         run_dir.mkdir(exist_ok=True)
         self.gateway = Gateway(run_dir, settings)
@@ -151,11 +151,11 @@ class RunningGateway:
         self._running = True
 
     def _run(self) -> None:
-        self._loop.run_forever()
-        self._loop.close()
+        self.loop.run_forever()
+        self.loop.close()
 
     def call(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
 
     def connect(self, **scope: Any) -> str:
         """Connect this process with a new token."""
@@ -167,4 +167,4 @@ class RunningGateway:
         if self._running:
             self._running = False
             self.call(self.gateway.stop())
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self.loop.call_soon_threadsafe(self.loop.stop)

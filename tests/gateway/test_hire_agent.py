@@ -183,15 +183,17 @@ def test_embedding_waits_or_blocks_as_the_caller_can(gateway, provider):
     assert embedding([]) == []
 
 
-def test_embedding_splits_long_lists_and_cuts_what_the_api_refuses(gateway, provider):
+def test_embedding_takes_long_lists_cuts_what_the_api_refuses_and_embeds_no_text_twice(gateway, provider):
     provider.default = embeddings
     usage = Usage()
     token = call_usage.set(usage)
-    vectors = Embedding()(["x" * number for number in range(300)] + ["y" * 90_000])
+    texts = ["x" * number for number in range(300)] + ["y" * 90_000]
+    vectors = Embedding()(texts)
+    assert vectors == Embedding()(texts) == run(Embedding().get_batch_embeddings(texts))
     call_usage.reset(token)
     assert [vector[0] for vector in vectors] == [1.0, *map(float, range(1, 300)), 24_000.0]
-    assert [len(seen.json["input"]) for seen in provider.seen] == [256, 45]
-    assert (usage.calls, usage.prompt_tokens) == (2, 301)
+    assert [len(seen.json["input"]) for seen in provider.seen] == [1] * 301
+    assert (usage.calls, usage.prompt_tokens) == (6, 301)
 
 
 @pytest.mark.parametrize("blocking", [True, False])

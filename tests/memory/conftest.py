@@ -25,6 +25,8 @@ SHORT_NAMES = {
     "eval_envs.base_envs": "evals.eval_envs.base_envs",
     "utils": "evals.utils",
     "utils.hire_agent": "evals.utils.hire_agent",
+    "agents.base": "evals.agents.base",
+    "langchain_chroma": "evals.utils.langchain_chroma",
 }
 
 

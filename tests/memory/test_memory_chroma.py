@@ -65,6 +65,53 @@ def test_stores_of_the_same_name_are_separate():
     assert second.get()["ids"] == [] and second.similarity_search("mine") == []
 
 
+def test_the_ways_designs_use_it_in_the_field(tmp_path):
+    store = Chroma.from_texts(
+        TEXTS, Words(), [{"n": n} for n in range(3)], persist_directory=str(tmp_path / "db")
+    )
+    assert not (tmp_path / "db").exists()
+    assert store.similarity_search_by_vector(embed([TEXTS[1]])[0], k=1)[0].page_content == TEXTS[1]
+    store.add_documents([Document("keys are lower case", {"n": 9}, id="own")])
+    assert store.get(ids="own", include=["embeddings"])["embeddings"][0][0] == pytest.approx(
+        embed(["keys are lower case"])[0][0], abs=1e-6
+    )
+    store.update_document("own", Document("keys are upper case", {"n": 10}))
+    assert store.get(where={"n": 10})["documents"] == ["keys are upper case"] and len(store) == 4
+    assert store._embedding_function is store.embeddings
+    store.delete(where={"n": 0})
+    assert len(store) == 3 and len(store.similarity_search("keys", k=9)) == 3
+    store.delete_collection()
+    assert len(store) == 0 and store and store.similarity_search("keys") == []
+
+
+def test_cosine_distances_on_request():
+    store = Chroma(embedding_function=Words(), collection_metadata={"hnsw:space": "cosine"})
+    store.add_texts(TEXTS)
+    one, query = embed([TEXTS[0], "strip keys"])
+    [(_, distance)] = store.similarity_search_with_score("strip keys", k=1)
+    assert distance == pytest.approx(1 - sum(a * b for a, b in zip(one, query, strict=True)), abs=1e-5)
+
+
+def test_more_entries_than_chromadb_takes_at_once():
+    class Numbers:
+        def embed_documents(self, texts):
+            return [[float(text), 1.0] for text in texts]
+
+    store = Chroma(embedding_function=Numbers())
+    store.add_texts([str(n) for n in range(5_600)])
+    assert len(store) == 5_600
+
+
+def test_it_can_be_asked_without_holding_the_loop():
+    async def work():
+        store = Chroma(embedding_function=Words())
+        await store.aadd_texts(TEXTS)
+        [(found, _)] = await store.asimilarity_search_with_score("UTC dates", k=1)
+        return [found, *await store.asimilarity_search("UTC dates", k=1)]
+
+    assert {document.page_content for document in asyncio.run(work())} == {TEXTS[2]}
+
+
 def test_it_works_inside_a_running_event_loop():
     async def work():
         store = Chroma(embedding_function=Words())

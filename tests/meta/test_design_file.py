@@ -27,9 +27,27 @@ def test_a_baseline_a_sha_and_a_path_are_found(memo_archive, tmp_path, monkeypat
         assert resolve_design(spec, memo_archive).sha == content_sha(GOOD)
 
 
+def test_a_control_wraps_a_baseline_a_file_or_what_is_named_last(memo_archive, tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text(GOOD)
+    control = memo_archive / "baseline" / "memo_structure_shuffled.py"
+    control.write_text(GOOD)
+    baseline = resolve_design("claude_md", memo_archive).path
+    for spec, sha, inner in (
+        ("shuffled:claude_md", "shuffled:claude_md", baseline),
+        (f"shuffled:{own}", f"shuffled:{content_sha(GOOD)}", own),
+        ("shuffled", "shuffled", baseline),
+    ):
+        found = resolve_design(spec, memo_archive)
+        assert (found.sha, found.path, found.inner) == (sha, control, inner)
+    assert resolve_design("claude_md", memo_archive).inner is None
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        ("shuffled:claude_mb", r"unknown design 'claude_mb' \(did you mean claude_md\?\)"),
+        ("shuffled:placebo", r"'shuffled:placebo': a control wraps a design, not another control"),
         ("claude_mb", r"unknown design 'claude_mb' \(did you mean claude_md\?\)"),
         ("zzzzzz", r"unknown design 'zzzzzz' \(available: claude_md, no_mem\)"),
         ("./nothing.py", r"design file not found: \./nothing\.py"),

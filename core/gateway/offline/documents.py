@@ -14,6 +14,8 @@ DEFAULT_CHARACTERS = 12_000
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*\s*$")
 _TAG = re.compile(r"^\s*<([A-Za-z][\w -]*)>\s*$")
 _RULED = re.compile(r"^\s*[=-]{3,}\s*(\w.*?)\s*:?\s*[=-]{3,}\s*$")
+_RULE_AT_END = re.compile(r"(?:\s*\n[-=_*]{3,}[ \t]*)+\s*\Z")
+_TAGS_AROUND = re.compile(r"\A\s*<([A-Za-z][\w-]*)>(.*)</\1>\s*\Z", re.DOTALL)
 _LABEL = re.compile(r"^\s*\**([A-Za-z][\w '()/.,&-]{2,70}?)\**:\**(?:\s+(.*))?$")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _STORE = re.compile(
@@ -91,7 +93,9 @@ def find_document(text: str, foreign: Iterable[tuple[int, int]] = ()) -> str:
         if opened:
             taken.append(line)
             fresh = fresh and not line.strip()
-    document = "\n".join(taken).strip("\n")
+    document = _RULE_AT_END.sub("", "\n".join(taken)).strip("\n")
+    # A design may have put its tags on the lines of the text itself.
+    document = _TAGS_AROUND.sub(r"\2", document).strip("\n")
     return "" if not document.strip() or _EMPTY.match(document.strip()) else document
 
 

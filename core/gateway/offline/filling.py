@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
+from core.gateway.offline import references
 from core.gateway.offline.embedding import words_of
-from core.gateway.offline.notes import code_span
+from core.gateway.offline.notes import code_span, parse_edits
 from core.gateway.offline.ranking import rank, similarities
+from core.gateway.offline.references import Form, Item, akin, confirmed, contradicted, form_of, signatures
+from core.gateway.offline.roles import role_document, role_of
+from core.gateway.offline.wording import content, description, keywords, steps, title, unique
 
 if TYPE_CHECKING:
     from core.gateway.offline.memory import Lesson
 
 _MAX_DEPTH = 12
-_KEYWORDS = 8
 
 
 @dataclass
 class Facts:
-    """What the answer may draw on."""
+    """What the answer may draw on.
+
+    Attributes:
+        document: the updated document; ``old`` is the one the prompt shows.
+        items: what the prompt lists under ids; ``subject`` is the text around that.
+        prompt, characters: what is asked, and the size allowed for it.
+    """
 
     lessons: list[Lesson]
     document: str
@@ -30,6 +39,11 @@ class Facts:
     task: str
     project: str = ""
     candidates: list[tuple[int, str]] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    subject: str = ""
+    old: str = ""
+    prompt: str = ""
+    characters: int = 12_000
 
 
 def fill_form(schema: dict[str, Any], facts: Facts) -> Any:
@@ -126,7 +140,7 @@ class _Filler:
         if not properties and extra is not False and depth < _MAX_DEPTH:
             for item in [lesson] if lesson else self.facts.lessons:
                 part = extra if isinstance(extra, dict) else {"type": "string"}
-                result[_title(item)] = self.value(part, "content", item, depth + 1)
+                result[title(item)] = self.value(part, "content", item, depth + 1)
         return result
 
     def _array(
@@ -138,7 +152,10 @@ class _Filler:
         if depth >= _MAX_DEPTH:
             return []
         values: list[Any]
-        if kind == "object" or (isinstance(part, dict) and "properties" in part):
+        form = form_of(name, part.get("properties") or {}) if isinstance(part, dict) and not lesson else None
+        if form is not None and (form.choice is not None or self.facts.items):
+            values = self._referring(form, part, name, depth)[:most]
+        elif kind == "object" or (isinstance(part, dict) and "properties" in part):
             chosen = [lesson] if lesson else self.facts.lessons
             values = [self.value(part, name, item, depth + 1) for item in chosen[:most]]
         elif isinstance(part, dict) and isinstance(part.get("enum"), list):
@@ -163,6 +180,56 @@ class _Filler:
             values.append(filler)
         return values[:most]
 
+    def _referring(self, form: Form, part: dict[str, Any], name: str, depth: int) -> list[Any]:
+        """Objects that say something of listed entries: operations on them, tags for them, or new wordings."""
+        items = self.facts.items
+        if form.choice is None:
+            return self._rewritten(form, part, akin(items, self.facts.subject))
+        values: list[Any] = []
+
+        def say(option: Any, item: Item | None, lesson: Lesson) -> None:
+            id = form.id_value(item)
+            if option is None or id is None:
+                return
+            value = self.value(part, name, lesson, depth + 1)
+            value[form.choice] = option
+            if form.id:
+                value[form.id] = id
+            if item is not None:
+                value |= {key: item.text for key in value if key not in (form.id, form.choice)}
+            if value not in values:
+                values.append(value)
+
+        for lesson in self.facts.lessons:
+            known = confirmed(items, lesson)
+            for item in known:
+                say(form.option(references.CONFIRM), item, lesson)
+            for item in contradicted(items, lesson):
+                say(form.option(references.CONTRADICT), item, lesson)
+            if not known and lesson.kind != "unknown":
+                say(form.option(references.ADD), None, lesson)
+        return values
+
+    def _rewritten(self, form: Form, part: dict[str, Any], items: list[Item]) -> list[Any]:
+        """New wordings of entries in the light of the subject: only of those about the same change."""
+        subject = self.facts.subject
+        own = signatures(parse_edits(subject))
+        values = []
+        for item in items:
+            if not own & signatures(item.edits) or form.id_value(item) is None:
+                continue
+            edits = [*item.edits, *parse_edits(subject)]
+            places = unique(" ".join(map(code_span, filter(None, (e.path, e.function)))) for e in edits)
+            value: dict[str, Any] = {form.id: form.id_value(item)}
+            for key, schema in part["properties"].items():
+                if key == form.id:
+                    continue
+                listed = self._resolve(schema).get("type") == "array"
+                sentence = f"Seen {len(places)} times: {', '.join(places)}"
+                value[key] = keywords(f"{item.text} {subject}") if listed else sentence
+            values.append(value)
+        return values
+
     def _ranked(self) -> list[int]:
         texts = [text for _, text in self.facts.candidates]
         return [self.facts.candidates[i][0] for i in rank(self.facts.task, texts)]
@@ -172,20 +239,24 @@ class _Filler:
         lessons = [lesson] if lesson else self.facts.lessons
         low = name.lower()
         if re.search(r"keyword|tag|term|topic|concept|quer", low):
-            text = " ".join(_content(item) for item in lessons) or self.facts.task
-            return _keywords(text)
+            text = " ".join(content(item) for item in lessons) or self.facts.task
+            return keywords(text)
         if re.search(r"file|path|module", low):
-            return _unique(item.note.path for item in lessons if item.note)
+            return unique(item.note.path for item in lessons if item.note)
         if re.search(r"function|method|symbol", low):
-            return _unique(item.note.function for item in lessons if item.note)
+            return unique(item.note.function for item in lessons if item.note)
         if re.search(r"test", low):
-            return _unique(test for item in lessons for test in item.episode.failures)
+            return unique(test for item in lessons for test in item.episode.failures)
         if re.search(r"error|symptom", low):
-            return _unique(error for item in lessons for error in item.episode.failures.values())
+            return unique(error for item in lessons for error in item.episode.failures.values())
         if re.search(r"avoid|mistake|pitfall|fail|dont|do_not|unsuccess|harm", low):
-            return [_content(item) for item in lessons if item.kind == "failed"]
-        if re.search(r"delet|remov|obsolete|outdated|link|related|drop", low):
+            return [content(item) for item in lessons if item.kind == "failed"]
+        if re.search(r"delet|remov|obsolete|outdated|drop", low):
             return []
+        if re.search(r"link|related|neighbo|connect", low):
+            return [item.id for item in akin(self.facts.items, self.facts.subject)]
+        if lessons and re.search(r"steps?$|procedure|routine", low):
+            return [step for item in lessons for step in steps(item)]
         if self.facts.candidates and re.search(r"id$|ids$|select|relevant|rank", low):
             return [str(number) for number in self._ranked()[:5]]
         if (
@@ -194,9 +265,9 @@ class _Filler:
             and re.search(r"\b(?:all|updated|complete|full|merged)", hint, re.I)
         ):
             lines = [line[2:] for line in self.facts.document.split("\n") if line.startswith("- ")]
-            return lines or [_content(item) for item in lessons]
-        return [_content(item) for item in lessons if item.kind != "failed"] or [
-            _content(item) for item in lessons
+            return lines or [content(item) for item in lessons]
+        return [content(item) for item in lessons if item.kind != "failed"] or [
+            content(item) for item in lessons
         ]
 
     def _string(self, schema: dict[str, Any], name: str, hint: str, lesson: Lesson | None) -> str:
@@ -215,13 +286,18 @@ class _Filler:
         first = lessons[0] if lessons else None
         note = next((item.note for item in lessons if item.note), None)
         whole = lesson is None and re.search(
-            r"document|markdown|sheet|playbook|updated|conventions|memory|notes|full|content$|bank", name
+            r"document|markdown|sheet|playbook|updated|conventions|memory|notes|full|bank"
+            + ("|content$" if self.facts.has_document else ""),
+            name,
         )
         if whole:
             return self.facts.document
+        if lesson is None and lessons and first.episode.edits + len(first.episode.failures) and role_of(name):
+            facts = self.facts
+            return role_document(role_of(name), facts.old, lessons, facts.prompt, facts.characters)
         if first is None:
             if re.search(r"quer|keyword|search", name):
-                return " ".join(_keywords(self.facts.task))
+                return " ".join(keywords(self.facts.task))
             return self.facts.document if not self.facts.task or self.facts.has_document else ""
         episode = first.episode
         if re.search(r"(?:^|_)id$", name):
@@ -229,7 +305,7 @@ class _Filler:
         if re.search(r"title|name$|headline|heading|topic|label", name) and not re.search(
             r"func|file|test|proj", name
         ):
-            return _title(first)
+            return title(first)
         rules: list[tuple[str, str]] = [
             (r"path|file|module|location|where", note.path if note else ""),
             (r"function|method|symbol", note.function if note else ""),
@@ -242,15 +318,16 @@ class _Filler:
             (r"^after|^new_code|^new$|fixed_code|replacement|correct", note.after if note else ""),
             (r"test", ", ".join(episode.failures)),
             (r"error|exception|symptom", next(iter(episode.failures.values()), "")),
-            (r"issue|problem|task|goal|intent|query", episode.issue or _description(first)),
-            (r"keyword|tag", ", ".join(_keywords(_content(first)))),
+            (r"issue|problem|task|goal|intent|query", episode.issue or description(first)),
+            (r"keyword|tag", ", ".join(keywords(content(first)))),
+            (r"section|group|scope", episode.project or self.facts.project or "general"),
             (r"categor|type|kind", "pitfall" if first.kind == "failed" else "bug fix"),
-            (r"descri|summar|when|trigger|condition|situation|scenario", _description(first)),
+            (r"descri|summar|when|trigger|condition|situation|scenario|context", description(first)),
         ]
         for pattern, text in rules:
             if re.search(pattern, name) and text:
                 return text
-        return "\n".join(_content(item) for item in lessons)
+        return "\n".join(content(item) for item in lessons)
 
     def _choice(self, options: list[Any], name: str, lesson: Lesson | None) -> Any:
         first = lesson or (self.facts.lessons[0] if self.facts.lessons else None)
@@ -268,7 +345,7 @@ class _Filler:
                 if any(part.startswith(word) if len(word) > 2 else part == word for part in parts):
                     return option
         texts = [str(option) for option in options]
-        return options[rank(f"{name} {_content(first) if first else ''}", texts)[0]]
+        return options[rank(f"{name} {content(first) if first else ''}", texts)[0]]
 
     def _number(self, schema: dict[str, Any], kind: str, name: str, lesson: Lesson | None) -> int | float:
         first = lesson or (self.facts.lessons[0] if self.facts.lessons else None)
@@ -309,44 +386,3 @@ class _Filler:
             texts = [text for _, text in self.facts.candidates]
             return max(similarities(self.facts.task, texts), default=0.0) > 0.2
         return True
-
-
-def _unique(values: Any) -> list[str]:
-    return [value for value in dict.fromkeys(values) if value]
-
-
-def _content(lesson: Lesson) -> str:
-    return lesson.line.removeprefix("- ")
-
-
-def _title(lesson: Lesson) -> str:
-    if lesson.note and (place := lesson.note.function or lesson.note.path):
-        return f"Fix in {place}" if lesson.kind == "fix" else f"Change in {place}"
-    test = next(iter(lesson.episode.failures), "")
-    return f"Not fixed: {test}" if test and lesson.kind == "failed" else (test or _content(lesson)[:60])
-
-
-def _description(lesson: Lesson) -> str:
-    """When this lesson applies: the symptom, else the issue's first line."""
-    for test, error in lesson.episode.failures.items():
-        return f"{test} fails with {code_span(error)}" if error else f"{test} fails"
-    lines = lesson.episode.issue.strip().split("\n")
-    return lines[0] or _content(lesson)
-
-
-def _keywords(text: str) -> list[str]:
-    counts: dict[str, int] = {}
-    for word in re.findall(r"[A-Za-z_]\w{2,}", text):
-        if word.lower() not in (
-            "fixed",
-            "changing",
-            "failed",
-            "with",
-            "the",
-            "and",
-            "return",
-            "assert",
-            "for",
-        ):
-            counts[word] = counts.get(word, 0) + 1
-    return sorted(counts, key=lambda word: -counts[word])[:_KEYWORDS]

@@ -17,6 +17,7 @@ from core.gateway.offline.filling import Facts, fill_form
 from core.gateway.offline.forms import requested_form
 from core.gateway.offline.notes import EditNote, code_span, failure_text, format_edit, parse_edits
 from core.gateway.offline.ranking import candidates, rank
+from core.gateway.offline.references import listed_items, without_items
 from core.gateway.offline.trajectory import Episode, Event, read_episodes, scan
 
 _NOTHING = "- Nothing to note: the text shows no edit and no failing test."
@@ -93,7 +94,9 @@ def remember(messages: list[dict[str, Any]], schema: dict[str, Any] | None, seed
         updated = _joined(selected, characters) or document or _NOTHING
     form = schema if schema is not None else requested_form(asked)
     if form is None:
-        return updated
+        tag = requested_tag(instructions)
+        return f"<{tag}>\n{updated}\n</{tag}>" if tag else updated
+    around = _outside(material, foreign, "")
     facts = Facts(
         lessons=lessons or [Lesson("unknown", line, Episode(), _first_edit(line)) for line in selected],
         document=updated,
@@ -101,8 +104,23 @@ def remember(messages: list[dict[str, Any]], schema: dict[str, Any] | None, seed
         task=_task_text(events, material),
         project=next((e.value for e in events if e.kind == "project"), ""),
         candidates=[] if episodes else candidates(material),
+        items=listed_items(around),
+        subject=without_items(around),
+        old=document,
+        prompt=material,
+        characters=characters,
     )
     return json.dumps(fill_form(form, facts), ensure_ascii=False)
+
+
+def requested_tag(instructions: str) -> str | None:
+    """The tag a prompt wants its answer wrapped in, if any: designs look for what stands between the two."""
+    match = re.search(
+        r"\b(?:wrap\w*|enclos\w*|surround\w*|inside|within|between|in the tags?)\b[^.<\n]{0,60}<([A-Za-z][\w-]*)>",
+        instructions,
+        re.I,
+    )
+    return match.group(1) if match and f"</{match.group(1)}>" in instructions else None
 
 
 def _first_edit(line: str) -> EditNote | None:

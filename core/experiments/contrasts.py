@@ -1,0 +1,132 @@
+"""What an experiment's arms show against its control: tests by task, adjusted for the number of arms."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from core.experiments.h1 import Outcome
+from core.experiments.power import Layers, variance_layers
+from core.experiments.statistics import Paired, TTest, holm, max_t_p, paired, t_test, task_means
+
+Value = Literal["resolved", "reward"]
+VALUES: tuple[Value, ...] = ("resolved", "reward")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One outcome of one contrast.
+
+    Attributes:
+        layers: where its variance comes from.
+        by_build: the mean difference of each build.
+        over_builds: t-test for new tasks and new builds of the memory; None with a single build.
+        p_holm, p_max_t: sign-flip p adjusted for all arms against the control; None outside that family.
+    """
+
+    paired: Paired
+    layers: Layers
+    by_build: list[float]
+    over_builds: TTest | None
+    p_holm: float | None = None
+    p_max_t: float | None = None
+
+    @property
+    def p_shown(self) -> float:
+        """What a claim has to pass: the largest of sign flip (adjusted), t, and t over several builds."""
+        p = [self.paired.p_shown]
+        p += [] if self.p_holm is None else [self.p_holm]
+        if self.over_builds is not None and not math.isnan(self.over_builds.p):
+            p.append(self.over_builds.p)
+        return max(p)
+
+    def summary(self) -> dict[str, Any]:
+        """For ``summary.json``."""
+        flat = dataclasses.asdict(self)
+        return {**flat.pop("paired"), **flat}
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One arm against another, by task."""
+
+    arm: str
+    against: str
+    resolved: Measure
+    reward: Measure
+
+
+def contrasts(
+    outcomes: Sequence[Outcome], primary: str, projects: dict[str, str], seed: int
+) -> list[Contrast]:
+    """All arms against the first one, the control; then the primary arm against the others.
+
+    The primary contrast was named before the data, so its p is not adjusted. Those of the other arms against the
+    control are, for the number of all arms (Holm, and max-T).
+
+    Args:
+        outcomes: of arms that ended well, control first.
+        primary: label of the primary arm, which may be missing for having failed.
+        projects: project of each task.
+        seed: of the permutations.
+    """
+    control, *arms = outcomes
+
+    def pair(arm: Outcome, against: Outcome) -> Contrast:
+        return Contrast(
+            arm.arm, against.arm, **{value: _measure(arm, against, value, projects, seed) for value in VALUES}
+        )
+
+    found = [pair(arm, control) for arm in arms]
+    if len(arms) > 1:
+        for value in VALUES:
+            found = _adjusted(found, arms, control, value, primary, seed)
+    return found + [
+        pair(own, other) for own in arms if own.arm == primary for other in arms if other is not own
+    ]
+
+
+def _measure(arm: Outcome, control: Outcome, value: Value, projects: dict[str, str], seed: int) -> Measure:
+    d = differences(arm, control, value)
+    layers = variance_layers(d)
+    by_build = [float(x) for x in d.mean(axis=(0, 2))]
+    over = t_test(float(d.mean()), layers.se, layers.df) if d.shape[1] > 1 else None
+    means = (task_means(outcome.episodes, value) for outcome in (arm, control))
+    return Measure(paired(*means, projects, np.random.default_rng(seed)), layers, by_build, over)
+
+
+def _adjusted(
+    family: list[Contrast], arms: Sequence[Outcome], control: Outcome, value: Value, primary: str, seed: int
+) -> list[Contrast]:
+    """The contrasts with p adjusted for the number of arms, the primary one's left alone."""
+    by_task = np.column_stack([differences(arm, control, value).mean(axis=(1, 2)) for arm in arms])
+    max_t = max_t_p(np.round(by_task, 12), np.random.default_rng(seed))
+    by_holm = holm([getattr(c, value).paired.p_permutation for c in family])
+    return [
+        c
+        if c.arm == primary
+        else dataclasses.replace(
+            c, **{value: dataclasses.replace(getattr(c, value), p_holm=p_holm, p_max_t=p_max_t)}
+        )
+        for c, p_holm, p_max_t in zip(family, by_holm, max_t, strict=True)
+    ]
+
+
+def differences(arm: Outcome, control: Outcome, value: Value) -> np.ndarray:
+    """arm - control, shape (tasks, builds, repeats), tasks in the order of their ids."""
+    return _grid(arm, value) - _grid(control, value)
+
+
+def _grid(outcome: Outcome, value: Value) -> np.ndarray:
+    tasks = sorted({e.task for e in outcome.episodes})
+    repeats = max(e.repeat for e in outcome.episodes)
+    grid = np.full((len(tasks), len(outcome.builds), repeats), np.nan)
+    for build, episodes in enumerate(outcome.builds):
+        for e in episodes:
+            grid[tasks.index(e.task), build, e.repeat - 1] = float(getattr(e, value))
+    return grid

@@ -1,0 +1,106 @@
+"""What an H1 experiment shows and what it does not, in sentences that claim no more than the numbers do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.experiments.contrasts import Contrast, Measure
+from core.experiments.power import ALPHA
+from core.report.tables import points
+
+
+def sentences(contrasts: Sequence[Contrast], control: str, primary: str, repeats: int) -> list[str]:
+    """One paragraph per arm: the figures, what they show, what they leave open.
+
+    Args:
+        contrasts: all arms against ``control``, then the primary arm against the others.
+        repeats: runs of each task per build.
+    """
+    against_others = [c for c in contrasts if c.against != control]
+    said = []
+    for contrast in [c for c in contrasts if c.against == control]:
+        title = "Primary contrast" if contrast.arm == primary else "Further"
+        parts = [f"{title}: {figures(contrast)}", conclusion(contrast)]
+        if contrast.arm == primary:
+            parts += [_beyond(c) for c in against_others]
+        said.append(" ".join(parts))
+    return [*said, _open_questions(contrasts[0].resolved, repeats)]
+
+
+def figures(contrast: Contrast) -> str:
+    """The difference in resolved tasks with what is needed to judge it."""
+    m = contrast.resolved
+    p = m.paired
+    adjusted = (
+        "" if m.p_holm is None else f", adjusted for all arms {m.p_holm:.3f} (Holm), {m.p_max_t:.3f} (max-T)"
+    )
+    low, high = p.range
+    interval = f", 95 % {points(low)} to {points(high)}"
+    test = "" if p.se == 0 else f"t {p.p:.3f}, "
+    return (
+        f"{contrast.arm} resolves {points(p.delta)} points against {contrast.against}{interval} "
+        f"(p: {test}sign flip {p.p_permutation:.3f}{adjusted}; n = {p.n} tasks, {p.better} better, {p.worse} worse)."
+    )
+
+
+def conclusion(contrast: Contrast) -> str:
+    """What can and what cannot be concluded about one arm against another."""
+    m = contrast.resolved
+    p = m.paired
+    if m.p_shown >= ALPHA:
+        return f"Not shown: that {contrast.arm} helps, or that it harms. {_left_open(m)}"
+    word = "more" if p.delta > 0 else "fewer"
+    effect = "" if p.delta > 0 else " It harms."
+    return f"Shown: on tasks like these {contrast.arm} resolves {word}.{effect} {_other_projects(m)}"
+
+
+def _left_open(m: Measure) -> str:
+    """What a result that shows nothing leaves possible."""
+    p = m.paired
+    low, high = p.range
+    if p.few:
+        differ = p.better + p.worse
+        found = f"Only {differ} of {p.n} tasks came out differently: too few to say how small a difference would show"
+    else:
+        found = f"A true difference below {100 * p.mde:.1f} points would be missed more than one time in five"
+    return (
+        f"{found}; a gain above {max(0.0, 100 * high):.1f} and a loss beyond {max(0.0, -100 * low):.1f} points are "
+        "ruled out at 95 %."
+    )
+
+
+def _other_projects(m: Measure) -> str:
+    p = m.paired
+    if 2 / 2**p.clusters >= ALPHA:
+        return f"With {p.clusters} project{'s' * (p.clusters != 1)} nothing can be said about other projects."
+    if p.p_cluster < ALPHA:
+        return f"It holds across projects too ({p.clusters} projects, sign flip {p.p_cluster:.3f})."
+    return (
+        f"That it holds for other projects is not shown ({p.clusters} projects, sign flip {p.p_cluster:.3f})."
+    )
+
+
+def _beyond(contrast: Contrast) -> str:
+    m = contrast.resolved
+    shown = "shown" if m.p_shown < ALPHA else "not shown"
+    return (
+        f"A difference to {contrast.against} is {shown} ({points(m.paired.delta)} points, "
+        f"p {m.p_shown:.3f}, not adjusted)."
+    )
+
+
+def _open_questions(m: Measure, repeats: int) -> str:
+    builds = len(m.by_build)
+    if builds == 1:
+        return (
+            "Every memory was built once: how much depends on the order of learning and the cut into halves is not "
+            "known (--builds 3 tells)."
+        )
+    each = ", ".join(points(delta) for delta in m.by_build)
+    over = m.over_builds
+    if over.se > 0:
+        low, high = over.interval
+        ranged = f"for new builds too: 95 % {points(low)} to {points(high)}, p {over.p:.3f}"
+    else:
+        ranged = "all builds and tasks alike"
+    return f"The {builds} builds of the primary arm, {repeats} runs per task each: {each} points; {ranged}."
