@@ -8,9 +8,7 @@ import dataclasses
 import os
 import secrets
 import shutil
-import sqlite3
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +17,13 @@ from typing import Any
 import orjson
 import uvicorn
 
+from core.gateway.answers import Answers, Asked
 from core.gateway.app import GatewayApp, Headers, Scope, invalid, parse_header_object, parse_object
-from core.gateway.ledger import CallKey, CallRecord, Ledger
+from core.gateway.budget import Budget
 from core.gateway.offline_provider import MODEL as OFFLINE
 from core.gateway.offline_provider import OfflineProvider
 from core.gateway.openai_provider import OpenAIProvider
-from core.gateway.prices import cost_usd
-from core.gateway.provider import Call, Provider, ProviderError, Reply, Tokens
+from core.gateway.provider import Call, Provider, ProviderError, Reply
 from evals.contract import Verdict
 
 PURPOSES = frozenset({"act", "memory", "analyze", "generate", "repair", "embed"})
@@ -51,6 +49,8 @@ class GatewaySettings:
         timeout_s: for one try.
         backoff_s: the first wait between tries; it doubles.
         offline_workers: processes of the offline model.
+        max_cost_usd, max_tokens: what the run may spend in its whole life.
+        replay: every call is answered from the ledger, and no model is reached.
     """
 
     offline: bool = False
@@ -61,6 +61,9 @@ class GatewaySettings:
     timeout_s: float = 600.0
     backoff_s: float = 1.0
     offline_workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    replay: bool = False
 
     @classmethod
     def from_environment(
@@ -106,13 +109,18 @@ class Gateway:
     """Args:
     run_dir: ``logs/<run>``; the ledger is ``ledger.sqlite`` in it.
     settings: how models are reached.
+
+    Attributes:
+        answers: where every call gets its answer, and is entered.
     """
 
     def __init__(self, run_dir: Path, settings: GatewaySettings) -> None:
         self.settings = settings
         self.run = run_dir.name
         self.ledger_path = run_dir / "ledger.sqlite"
-        self._ledger = Ledger(self.ledger_path)
+        self.answers = Answers(
+            self.ledger_path, Budget(settings.max_cost_usd, settings.max_tokens), settings.replay
+        )
         self._offline = OfflineProvider(settings.offline_workers)
         self._openai: Provider | None = None
         self._scopes: dict[str, Scope] = {}
@@ -142,8 +150,10 @@ class Gateway:
 
     async def _start(self) -> None:
         settings = self.settings
-        self._ledger.open()
-        if settings.offline:
+        self.answers.open()
+        if settings.replay:
+            pass
+        elif settings.offline:
             await self._offline.start()
         elif settings.api_key or settings.base_url:
             self._openai = OpenAIProvider(
@@ -191,15 +201,15 @@ class Gateway:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Close the socket, the providers and the ledger. Calls in flight get two seconds."""
+        """Close the socket, the providers and the ledger. What is under way at a paid provider is waited for."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
             self._server = self._serving = None
+        await self.answers.close()
         if self._openai is not None:
             await self._openai.close()
         await self._offline.close()
-        await self._ledger.close()
         if self._socket_dir is not None:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
             self._socket_dir = None
@@ -263,50 +273,11 @@ class Gateway:
         if effort is not None:
             request = {"reasoning_effort": effort, **request, "model": model}
             body = orjson.dumps(request)
-        key = self._ledger.key(scope, purpose, request)
-        started = time.monotonic()
-        try:
-            reply = await method(provider)(Call(body, request, purpose))
-            fault = None
-        except ProviderError as error:
-            reply = Reply(orjson.dumps(error.payload()), Tokens(), error.retries)
-            fault = error
-        await self._enter(key, scope, purpose, model, provider.name, reply, fault, time.monotonic() - started)
-        if fault is not None:
-            raise fault
-        return reply.body
-
-    async def _enter(
-        self,
-        key: CallKey,
-        scope: Scope,
-        purpose: str,
-        model: str,
-        provider: str,
-        reply: Reply,
-        fault: ProviderError | None,
-        latency_s: float,
-    ) -> None:
-        record = CallRecord(
-            key=key,
-            scope=scope,
-            purpose=purpose,
-            model=model,
-            provider=provider,
-            tokens=reply.tokens,
-            usd=cost_usd(OFFLINE if provider == OFFLINE else model, reply.tokens) if fault is None else 0.0,
-            latency_s=latency_s,
-            retries=reply.retries,
-            status="ok" if fault is None else f"error {fault.status}",
-            response=reply.body,
-        )
-        try:
-            await self._ledger.record(record)
-        except sqlite3.Error as error:
-            raise ProviderError.infra(f"the ledger cannot be written: {error}") from error
+        asked = Asked(scope, purpose, _occurrence(headers), model, Call(body, request, purpose))
+        return await self.answers.get(asked, provider.name, method(provider))
 
     def _route(self, model: str) -> Provider:
-        if self.settings.offline or model == OFFLINE:
+        if self.settings.offline or self.settings.replay or model == OFFLINE:
             return self._offline
         if self._openai is None:
             raise invalid(
@@ -332,3 +303,11 @@ class Gateway:
         except Exception as error:
             raise ProviderError.infra(f"grading failed: {type(error).__name__}: {error}") from error
         return orjson.dumps(dataclasses.asdict(verdict))
+
+
+def _occurrence(headers: Headers) -> int:
+    """The how-manieth equal request of its scope a call is, as its process counts; 0 when it does not say."""
+    text = headers.get(b"x-alma-occurrence", b"0")
+    if not text.isdigit():
+        raise invalid("header x-alma-occurrence must be a whole number")
+    return int(text[:9])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
+
 
 @dataclass(frozen=True)
 class Call:
@@ -66,6 +68,18 @@ class ProviderError(Exception):
     def infra(cls, message: str, *, retries: int = 0) -> ProviderError:
         """An outage: never the fault of the design or the agent, so never to be scored."""
         return cls(503, message, code="infra", kind="infra_error", retries=retries)
+
+    @classmethod
+    def from_payload(cls, status: str, payload: bytes) -> ProviderError:
+        """The fault again that was entered as ``error <HTTP status>`` with this payload."""
+        error = orjson.loads(payload)["error"]
+        return cls(
+            int(status.split()[1]),
+            error["message"],
+            code=error["code"],
+            kind=error["type"],
+            param=error["param"],
+        )
 
     def payload(self) -> dict[str, Any]:
         """The error in the OpenAI shape."""

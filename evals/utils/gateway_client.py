@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import hashlib
+import heapq
 import json
-from collections.abc import Callable
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +80,7 @@ class _Connection:
         self._token = token
         self._by_loop: dict[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = {}
         self._blocking: openai.OpenAI | None = None
+        self.numbers = _Numbers()
 
     def client(self) -> openai.AsyncOpenAI:
         loop = asyncio.get_running_loop()
@@ -125,6 +131,35 @@ class _Connection:
         return {"api_key": self._token, "base_url": "http://gateway/v1", "max_retries": 0}
 
 
+class _Numbers:
+    """Counts equal requests, so that each finds its own answer again when the work is repeated.
+
+    Counted where the requests are made: on their way to the gateway, concurrent ones may overtake each other. The
+    number of a request that met an outage is given out again, since the gateway keeps no answer for it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next: Counter[bytes] = Counter()
+        self._free: dict[bytes, list[int]] = {}
+
+    @contextlib.contextmanager
+    def number(self, *request: bytes) -> Iterator[int]:
+        key = hashlib.blake2b(b"\0".join(request), digest_size=16).digest()
+        with self._lock:
+            if free := self._free.get(key):
+                number = heapq.heappop(free)
+            else:
+                number = self._next[key]
+                self._next[key] += 1
+        try:
+            yield number
+        except InfraError:
+            with self._lock:
+                heapq.heappush(self._free.setdefault(key, []), number)
+            raise
+
+
 def _no_tls() -> Any:
     """A bare TLS context for transports that insist on one: loading the CA bundle costs 20 ms, for nothing here."""
     import ssl
@@ -164,11 +199,13 @@ async def request(path: str, body: dict[str, Any], purpose: str) -> dict[str, An
     """
     import openai
 
-    client = _connection().client()
-    try:
-        response = await client.post(path, **_arguments(body, purpose))
-    except openai.OpenAIError as error:
-        _raise(error)
+    connection = _connection()
+    content, scope = _encode(body), json.dumps(call_scope.get())
+    with connection.numbers.number(purpose.encode(), scope.encode(), content) as number:
+        try:
+            response = await connection.client().post(path, **_arguments(content, purpose, scope, number))
+        except openai.OpenAIError as error:
+            _raise(error)
     return orjson.loads(response.content)
 
 
@@ -179,11 +216,13 @@ def request_blocking(path: str, body: dict[str, Any], purpose: str) -> dict[str,
     """
     import openai
 
-    client = _connection().blocking_client()
-    try:
-        response = client.post(path, **_arguments(body, purpose))
-    except openai.OpenAIError as error:
-        _raise(error)
+    connection = _connection()
+    content, scope = _encode(body), json.dumps(call_scope.get())
+    with connection.numbers.number(purpose.encode(), scope.encode(), content) as number:
+        try:
+            response = connection.blocking_client().post(path, **_arguments(content, purpose, scope, number))
+        except openai.OpenAIError as error:
+            _raise(error)
     return orjson.loads(response.content)
 
 
@@ -215,16 +254,17 @@ def count(response: dict[str, Any]) -> None:
         usage.add(response.get("usage") or {})
 
 
-def _arguments(body: dict[str, Any], purpose: str) -> dict[str, Any]:
+def _arguments(content: bytes, purpose: str, scope: str, number: int) -> dict[str, Any]:
     import httpx2
 
     headers = {
         "Content-Type": "application/json",
         "x-alma-purpose": purpose,
-        "x-alma-scope": json.dumps(call_scope.get()),
+        "x-alma-scope": scope,
+        "x-alma-occurrence": str(number),
     }
     # The generic post(), not chat.completions.create(): that walks the conversation in Python, 0.15 ms a message.
-    return {"cast_to": httpx2.Response, "content": _encode(body), "options": {"headers": headers}}
+    return {"cast_to": httpx2.Response, "content": content, "options": {"headers": headers}}
 
 
 def _encode(body: dict[str, Any]) -> bytes:

@@ -114,7 +114,9 @@ def test_a_call_is_entered_under_its_token_whatever_the_caller_claims(gateway):
 
 def test_an_answer_that_cannot_be_written_down_is_not_handed_on(gateway, provider):
     with sqlite3.connect(gateway.gateway.ledger_path) as connection:
-        connection.execute("DROP TABLE calls")
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON calls BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+        )
     with pytest.raises(InfraError, match="ledger"):
         run(Agent("x").ask("y"))
     assert len(provider.seen) == 1
