@@ -12,6 +12,7 @@ from typing import Any
 from evals.contract import write_json_atomic
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
 OFFLINE = "offline"
 
 
@@ -47,6 +48,8 @@ class Options:
     selection: str
     sandbox: str
     fresh_collection: bool
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

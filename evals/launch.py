@@ -13,6 +13,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import os
+import random
 import sys
 import time
 import types
@@ -111,16 +112,22 @@ def grader(phase: Phase, repeat: int) -> Callable[[str, dict[str, bytes | None]]
     return lambda task, changes: gateway_client.ask_grade(task, phase, repeat, changes)
 
 
+def _seed_globals(seed: int) -> None:
+    """A design that uses the global random generators does the same in every run, so that a run can be repeated."""
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
+
+
 async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> None:
-    """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish."""
+    """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish, behind those of a broken-off try."""
     episodes = folder / "episodes.jsonl"
     finished = read_episodes(episodes)
-    # A line that a kill cut short is dropped before anything is appended behind it.
-    episodes.write_text("".join(e.to_json() + "\n" for e in finished), encoding="utf-8")
     design = None
     if spec.design_path is not None:
         with watch.limit(spec.memory_timeout_s, "importing the design"):
             design = load_design(Path(spec.design_path))
+        _seed_globals(spec.seed)
     module, name = ENVIRONMENTS[spec.task_type]
     environment = getattr(importlib.import_module(module), name)
     tasks = list({task["id"]: task for task in spec.update_tasks + spec.retrieve_tasks}.values())
@@ -139,7 +146,7 @@ async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> None:
             on_episode,
         )
         collected = read_episodes(Path(spec.collection)) if spec.collection else None
-        await workflow.run_all_tasks(collected, [e for e in finished if e.phase == "retrieve"])
+        await workflow.run_all_tasks(collected, finished)
 
 
 def main() -> int:

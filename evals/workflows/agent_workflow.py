@@ -78,25 +78,28 @@ class Agent_Workflow:
 
         Args:
             collected: update episodes that ran before, in order; None runs them here.
-            finished: retrieve episodes of an earlier, broken-off try that need not run again.
+            finished: episodes of an earlier, broken-off try that need not run again.
 
         Raises:
             DesignError: the design broke its contract.
             InfraError: a fault outside the design; what is finished has been handed to ``on_episode``.
         """
         if collected is None:
-            collected = await self._collect()
+            collected = await self._collect({e.task: e for e in finished if e.phase == "update"})
         if self.new_memory is None:
             return
         if self.spec.rollout == "batched":
-            await self._retrieve_batched(collected, {(e.task, e.repeat) for e in finished})
+            done = {(e.task, e.repeat) for e in finished if e.phase == "retrieve"}
+            await self._retrieve_batched(collected, done)
         else:
             await self._retrieve_sequential(collected)
 
-    async def _collect(self) -> list[Episode]:
+    async def _collect(self, done: dict[str, Episode]) -> list[Episode]:
         limit = asyncio.Semaphore(self.spec.update_concurrency)
 
         async def one(task: str) -> Episode:
+            if task in done:
+                return done[task]
             async with limit:
                 episode, _ = await self._run_episode(task, "update", 0, None)
                 return episode
@@ -104,7 +107,10 @@ class Agent_Workflow:
         return await _all(one(task["id"]) for task in self.spec.update_tasks)
 
     async def _build(self, collected: list[Episode], stream: int) -> MemoryCalls:
-        memory = self.new_memory()
+        usage = Usage()
+        seed = episode_seed(self.spec.seed, "update", "", stream)
+        with _outages_first(usage), model_calls({"phase": "update", "repeat": stream}, "memory", seed, usage):
+            memory = self.new_memory()
         for episode in collected:
             await self._update(memory, recorder_of(episode), episode.task, "update", stream)
         return memory
@@ -114,9 +120,11 @@ class Agent_Workflow:
     ) -> None:
         seed = episode_seed(self.spec.seed, phase, task, repeat)
         usage = Usage()
-        with model_calls({"phase": phase, "task": task, "repeat": repeat}, "memory", seed, usage):
+        with (
+            _outages_first(usage),
+            model_calls({"phase": phase, "task": task, "repeat": repeat}, "memory", seed, usage),
+        ):
             await memory.update(recorder)
-        _check_outage(usage)
 
     async def _retrieve_batched(self, collected: list[Episode], done: set[tuple[str, int]]) -> None:
         memory = await self._build(collected, 0)
@@ -155,9 +163,8 @@ class Agent_Workflow:
             notes = ""
             if memory is not None:
                 remembering = Usage()
-                with model_calls(scope, "memory", seed, remembering):
+                with _outages_first(remembering), model_calls(scope, "memory", seed, remembering):
                     recalled = await memory.retrieve(recorder)
-                _check_outage(remembering)
                 notes, episode.memory_tokens = recalled.text, recalled.tokens
                 await recorder.log_memo_retrieved(recalled.value)
             with model_calls(scope, "act", seed, acting):
@@ -203,8 +210,15 @@ class Agent_Workflow:
         return "step_limit"
 
 
-def _check_outage(usage: Usage) -> None:
-    """A design may swallow the exception of a model that was down; what it made of that is no result."""
+@contextlib.contextmanager
+def _outages_first(usage: Usage):
+    """A design may swallow the exception of a model that was down, or raise its own: neither says anything of it."""
+    try:
+        yield
+    except Exception as error:
+        if usage.infra_error is not None:
+            raise InfraError(usage.infra_error) from error
+        raise
     if usage.infra_error is not None:
         raise InfraError(usage.infra_error)
 

@@ -10,6 +10,8 @@ import contextlib
 import copy
 import dataclasses
 import json
+import re
+import sys
 import threading
 import time
 import traceback
@@ -22,6 +24,8 @@ from evals.agents.memo_structure import MemoStructure
 from evals.eval_envs.base_envs import Basic_Recorder
 from evals.utils.gateway_client import InfraError
 
+_FILE = re.compile(r'\bFile "([^"\n]+)"')
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 ABSURD_CHARACTERS = 4_000_000
 """A memory larger than any model's context is a broken design, not one to be cut to size."""
 
@@ -141,13 +145,24 @@ class MemoryCalls:
 
 
 def design_traceback(error: BaseException) -> str:
-    """The traceback from the design's own first frame on: what a repair needs, without the harness."""
+    """The traceback from the design's own first frame on: what a repair needs, without the harness.
+
+    The same in every run and on every machine: without addresses, and with files named as they are imported.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     own = next(
         (i for i, frame in enumerate(frames) if "memo_structure" in frame.filename.rsplit("/", 1)[-1]), 0
     )
     shown = ["Traceback (most recent call last):\n", *traceback.format_list(frames[own:])]
-    return "".join([*shown, *traceback.format_exception_only(error)]).strip()
+    text = "".join([*shown, *traceback.format_exception_only(error)]).strip()
+    return _ADDRESS.sub("at 0x...", _FILE.sub(lambda found: f'File "{_place(found[1])}"', text))
+
+
+def _place(filename: str) -> str:
+    """A file's name below the folder it is imported from; of a design, its name alone."""
+    name = filename.rsplit("/", 1)[-1]
+    roots = [root for root in sys.path if root and filename.startswith(root + "/")]
+    return name if not roots or "memo_structure" in name else filename[len(max(roots, key=len)) + 1 :]
 
 
 def to_plain(value: Any) -> Any:
