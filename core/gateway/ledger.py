@@ -157,12 +157,8 @@ class Ledger:
         Raises:
             sqlite3.Error: the file is damaged, of another version, or cannot be used.
         """
-        connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        connection = create_ledger(self.path)
         try:
-            _check(connection)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.executescript(_SCHEMA)
             self._reading = sqlite3.connect(self.path, isolation_level=None)
         except BaseException:
             connection.close()
@@ -236,6 +232,24 @@ class Ledger:
         return None
 
 
+def create_ledger(path: Path) -> sqlite3.Connection:
+    """Create a ledger, or open the one that is there, to write.
+
+    Raises:
+        sqlite3.Error: it is damaged, of another version, or cannot be used.
+    """
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        _check(connection)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _check(connection: sqlite3.Connection) -> None:
     """Raise for a file that is no whole ledger of this version; an empty one is."""
     if not connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
@@ -249,7 +263,7 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedCall:
     """A call as it stands in the ledger, with its request."""
 
     id: int
@@ -260,7 +274,7 @@ class Asked:
     request: dict[str, Any]
 
 
-def calls_in(path: Path, scope_key: str | None = None) -> Iterator[Asked]:
+def calls_in(path: Path, scope_key: str | None = None) -> Iterator[RecordedCall]:
     """The calls of a ledger in the order in which they were entered; of one scope when one is given.
 
     Raises:
@@ -276,7 +290,7 @@ def calls_in(path: Path, scope_key: str | None = None) -> Iterator[Asked]:
         for *fields, frame in connection.execute(
             f"SELECT {columns} FROM calls {where} ORDER BY id", arguments
         ):
-            yield Asked(*fields, assemble(frame, part))
+            yield RecordedCall(*fields, assemble(frame, part))
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
