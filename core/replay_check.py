@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -11,8 +13,10 @@ from typing import Any
 
 from core.gateway.answers import Answers
 from core.gateway.ledger import RecordedCall, calls_in
-from core.gateway.places import Places
+from core.gateway.places import NAMES, Places
+from core.pack import KEY
 from core.run import Run
+from evals.contract import read_episodes
 
 TIMES = frozenset({"wall_s", "seconds", "grading_seconds", "from_ledger", "sandbox"})
 """What may differ from run to run: how long things took, and where they ran."""
@@ -21,11 +25,12 @@ AROUND = 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """``differences`` as lines for people, ``asked`` and ``unasked`` of the recorded calls."""
+    """``differences`` as lines for people, recorded calls that were ``asked`` and ``unasked``, fields not compared."""
 
     differences: list[str]
     asked: int = 0
     unasked: int = 0
+    ignored: frozenset[str] = frozenset()
 
 
 def first_unknown(run: Run, source: Path, answers: Answers) -> str:
@@ -73,8 +78,19 @@ def _flat(request: dict[str, Any], places: Places) -> dict[str, str]:
     return {name: places.named(text.encode("utf-8", "replace")).decode() for name, text in flat.items()}
 
 
-def differences(then: Path, now: Path) -> list[str]:
-    """Where two runs differ in what they found; empty when they do not. Times are not compared."""
+def memory_texts_were_scrubbed(folder: Path) -> bool:
+    """Whether packing took something out of the texts that a memory handed out: then their sizes are others."""
+    paths = folder.glob("evaluations/*/episodes.jsonl")
+    return any(
+        name in json.dumps(episode.memory_retrieved, ensure_ascii=False)
+        for path in paths
+        for episode in read_episodes(path)
+        for name in (KEY, *NAMES)
+    )
+
+
+def differences(then: Path, now: Path, ignored: frozenset[str] = TIMES) -> list[str]:
+    """Where two runs differ in what they found; empty when they do not. ``ignored`` names are not compared."""
     names = ["summary.json", "archive.json", "pairs.csv", "verdicts.jsonl"]
     names += sorted(
         {
@@ -89,14 +105,14 @@ def differences(then: Path, now: Path) -> list[str]:
         if (then / name).exists() != (now / name).exists():
             found.append(f"{name} is {'missing' if (then / name).exists() else 'new'}")
         elif (then / name).exists():
-            found += [f"{name}: {line}" for line in _differ(_load(then, name), _load(now, name), "")]
+            found += [f"{name}: {line}" for line in _differ(_load(then, name), _load(now, name), "", ignored)]
     return found
 
 
 def _load(folder: Path, name: str) -> Any:
     text = Places(folder).named((folder / name).read_bytes()).decode("utf-8")
     if name.endswith(".csv"):
-        return text.splitlines()
+        return list(csv.DictReader(io.StringIO(text)))
     if not name.endswith(".jsonl"):
         return json.loads(text)
     return _by_key([json.loads(line) for line in text.split("\n") if line])
@@ -109,13 +125,13 @@ def _by_key(rows: list[Any]) -> dict[str, Any]:
     return {f"{row['phase']} {row['task']} {row['repeat']}": row for row in rows}
 
 
-def _differ(then: Any, now: Any, where: str) -> Iterator[str]:
+def _differ(then: Any, now: Any, where: str, ignored: frozenset[str]) -> Iterator[str]:
     if isinstance(then, dict) and isinstance(now, dict):
-        for name in sorted((then.keys() | now.keys()) - TIMES):
-            yield from _differ(then.get(name), now.get(name), f"{where}.{name}" if where else name)
+        for name in sorted((then.keys() | now.keys()) - ignored):
+            yield from _differ(then.get(name), now.get(name), f"{where}.{name}" if where else name, ignored)
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for number, (one, other) in enumerate(zip(then, now, strict=True)):
-            yield from _differ(one, other, f"{where}[{number}]")
+            yield from _differ(one, other, f"{where}[{number}]", ignored)
     elif isinstance(then, float) and isinstance(now, float):
         if not math.isclose(then, now, rel_tol=1e-9, abs_tol=1e-12):
             yield f"{where}: {then} recorded, {now} now"

@@ -17,26 +17,27 @@ from core.options import PROJECT_ROOT
 _EVERYWHERE = frozenset({"/", "/usr", "/usr/local", "/root", "/home", "/tmp", "/var", "/opt"})
 
 
+NAMES = ("{run}", "{logs}", "{project}", "{packages}", "{python}", "{prefix}", "{base}", "{home}")
+
+
 class Places:
     """Args:
     run_dir: the run's folder.
-    others: further folders, by the name that takes their place.
     """
 
-    def __init__(self, run_dir: Path, others: dict[str, Path] | None = None) -> None:
-        folders = {
-            "{run}": run_dir,
-            "{logs}": run_dir.parent,
-            "{project}": PROJECT_ROOT,
-            "{packages}": Path(sysconfig.get_path("purelib")),
-            "{python}": Path(sysconfig.get_path("stdlib")),
-            "{prefix}": Path(sys.prefix),
-            "{base}": Path(sys.base_prefix),
-            "{home}": Path.home(),
-            **(others or {}),
-        }
+    def __init__(self, run_dir: Path) -> None:
+        folders = (
+            run_dir,
+            run_dir.parent,
+            PROJECT_ROOT,
+            Path(sysconfig.get_path("purelib")),
+            Path(sysconfig.get_path("stdlib")),
+            Path(sys.prefix),
+            Path(sys.base_prefix),
+            Path.home(),
+        )
         named: dict[str, str] = {}
-        for name, folder in folders.items():
+        for name, folder in zip(NAMES, folders, strict=True):
             for path in (str(folder), str(folder.resolve())):
                 if path not in _EVERYWHERE:
                     named.setdefault(path, name)
