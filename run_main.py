@@ -253,6 +253,7 @@ def options_from(args: argparse.Namespace) -> Options:
         **{**own, **models, "memo_SHA": designs},
         kind=kind,
         name=name,
+        offline=models["execution_model"] == OFFLINE and not reachable,
     )
 
 

@@ -50,6 +50,7 @@ class Options:
     fresh_collection: bool
     max_cost_usd: float | None = None
     max_tokens: int | None = None
+    offline: bool | None = None
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

@@ -141,12 +141,21 @@ def find_design(name: str, inputs: Inputs, memo_archive: Path, task_type: str) -
 
 
 def gateway_settings(options: Options) -> GatewaySettings:
-    """How a run with these options reaches its models, and how much it may spend."""
-    return dataclasses.replace(
-        GatewaySettings.from_environment(options.execution_model),
-        max_cost_usd=options.max_cost_usd,
-        max_tokens=options.max_tokens,
+    """How a run with these options reaches its models, and how much it may spend.
+
+    A run that was begun offline stays so, whatever key there is by now: its designs' calls of other models too.
+
+    Raises:
+        UsageError: it was begun with a key or a server, and there is none.
+    """
+    settings = GatewaySettings.from_environment(
+        options.execution_model, {} if options.offline else os.environ
     )
+    if settings.offline and options.offline is False:
+        raise UsageError(
+            f"{options.name} was begun with a key or a server: set OPENAI_API_KEY or OPENAI_BASE_URL"
+        )
+    return dataclasses.replace(settings, max_cost_usd=options.max_cost_usd, max_tokens=options.max_tokens)
 
 
 def tasks_of(options: Options, inputs: Inputs | None = None) -> dict[str, Task]:

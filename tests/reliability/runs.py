@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import run_main
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "data/coding/samples.jsonl"
 
@@ -35,6 +37,16 @@ def start(logs: Path, *arguments: str, root: Path = ROOT, **env: str) -> subproc
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def main_here(logs: Path, monkeypatch, capsys, *arguments: str, **env: str) -> tuple[int, str]:
+    """Call ``run_main`` in this process: (exit code, what it printed). For what starts no run."""
+    for name in [name for name in os.environ if name.startswith("OPENAI")]:
+        monkeypatch.delenv(name)
+    for name, value in environment(logs, **env).items():
+        monkeypatch.setenv(name, value)
+    code = run_main.main(list(arguments))
+    return code, "".join(capsys.readouterr())
 
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:

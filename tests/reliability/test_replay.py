@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from .paid import KEY, MODEL, PaidModel
-from .runs import ROOT, SAMPLES, finish, start
+from .runs import ROOT, SAMPLES, finish, main_here, start
 
 LIKE_A_KEY = "sk-proj-" + "Zz9" * 12
 DESIGN = '''
@@ -62,8 +62,11 @@ def elsewhere(folder):
     return folder
 
 
-def test_a_packed_run_is_replayed_elsewhere_without_key_network_and_paths(recorded, tmp_path):
-    finish(start(recorded, "--pack", "first", OPENAI_API_KEY=KEY))
+def test_a_packed_run_is_replayed_elsewhere_without_key_network_and_paths(
+    recorded, tmp_path, monkeypatch, capsys
+):
+    code, _ = main_here(recorded, monkeypatch, capsys, "--pack", "first", OPENAI_API_KEY=KEY)
+    assert code == 0
     packed = recorded / "first.tar.gz"
     content = gzip.decompress(packed.read_bytes())
     for secret in (KEY, LIKE_A_KEY, str(ROOT), str(recorded), str(recorded.parent)):
@@ -99,22 +102,23 @@ def test_a_number_that_differs_is_named(recorded, tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["--replay", "--pack"])
-def test_only_a_finished_run_is_replayed_or_packed(recorded, tmp_path, flag):
+def test_only_a_finished_run_is_replayed_or_packed(recorded, tmp_path, flag, monkeypatch, capsys):
     shutil.copytree(recorded / "first", tmp_path / "logs/first")
     summary = tmp_path / "logs/first/summary.json"
     summary.write_text(json.dumps(json.loads(summary.read_text()) | {"state": "interrupted"}))
-    output = finish(start(tmp_path / "logs", flag, "first"), 2)
-    assert "interrupted" in output and output.count("\n") == 1
+    code, output = main_here(tmp_path / "logs", monkeypatch, capsys, flag, "first")
+    assert code == 2 and "interrupted" in output and output.count("\n") == 1
 
 
-def test_what_is_no_packed_run_is_refused(tmp_path):
+def test_what_is_no_packed_run_is_refused(tmp_path, monkeypatch, capsys):
     file = tmp_path / "x.tar.gz"
     file.write_bytes(gzip.compress(b"nothing"))
-    output = finish(start(tmp_path / "logs", "--replay", str(file)), 2)
-    assert str(file) in output and output.count("\n") == 1
+    code, output = main_here(tmp_path / "logs", monkeypatch, capsys, "--replay", str(file))
+    assert code == 2 and str(file) in output and output.count("\n") == 1
 
 
-def test_costs_are_told_by_purpose_design_and_model(recorded):
-    output = finish(start(recorded, "--costs", "first"))
+def test_costs_are_told_by_purpose_design_and_model(recorded, monkeypatch, capsys):
+    code, output = main_here(recorded, monkeypatch, capsys, "--costs", "first")
+    assert code == 0
     assert all(word in output for word in ("act", "memory", "no_mem", "gpt-4.1", MODEL, "USD"))
-    finish(start(recorded, "--costs", "nothing"), 2)
+    assert main_here(recorded, monkeypatch, capsys, "--costs", "nothing")[0] == 2
