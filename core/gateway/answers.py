@@ -81,8 +81,9 @@ class Answers:
             sqlite3.Error: it is damaged, of another version, or cannot be used.
         """
         self._ledger.open()
-        [spent] = totals(self._path)
-        self.budget.spend(spent.prompt_tokens + spent.completion_tokens, spent.usd)
+        for spent in totals(self._path, "model"):
+            tokens = Tokens(spent.prompt_tokens, spent.completion_tokens)
+            self.budget.count_earlier(spent.group[0], spent.calls, tokens, spent.usd)
 
     @property
     def stopped(self) -> str | None:

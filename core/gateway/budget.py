@@ -51,10 +51,11 @@ class Budget:
         self._seen: dict[str, Counter[str]] = {}
         self._changed = asyncio.Condition()
 
-    def spend(self, tokens: int, usd: float) -> None:
-        """Count what earlier sessions of the run spent."""
-        self._tokens += tokens
+    def count_earlier(self, model: str, calls: int, tokens: Tokens, usd: float) -> None:
+        """Count what earlier sessions of the run spent on a model."""
+        self._tokens += tokens.prompt + tokens.completion
         self._usd += usd
+        self._learn(model, round(tokens.prompt / TOKENS_PER_BYTE), tokens, calls)
 
     async def reserve(self, model: str, request: dict[str, Any], size: int, price: Prices) -> Reserved:
         """Wait until the call fits.
@@ -66,11 +67,12 @@ class Budget:
         Raises:
             ProviderError: it will not fit: code ``budget``. Or its cost cannot be counted: a bad request.
         """
-        call = self._estimate(model, request, size, price)
         async with self._changed:
+            call = self._estimate(model, request, size, price)
             while self.exhausted is None and not self._fits(call):
                 if self._under_way:
                     await self._changed.wait()
+                    call = self._estimate(model, request, size, price)  # more is known by now
                 else:
                     self.exhausted = self._reached(call)
                     self._changed.notify_all()
@@ -87,13 +89,15 @@ class Budget:
             self._under_way -= 1
             self._reserved_usd -= call.usd
             self._reserved_tokens -= call.tokens
-            self.spend(tokens.prompt + tokens.completion, usd or 0.0)
-            if tokens.prompt:
-                seen = self._seen.setdefault(call.model, Counter())
-                seen.update(
-                    {"bytes": call.size, "prompt": tokens.prompt, "completion": tokens.completion, "calls": 1}
-                )
+            self._tokens += tokens.prompt + tokens.completion
+            self._usd += usd or 0.0
+            self._learn(call.model, call.size, tokens, 1)
             self._changed.notify_all()
+
+    def _learn(self, model: str, size: int, tokens: Tokens, calls: int) -> None:
+        if tokens.prompt:
+            seen = self._seen.setdefault(model, Counter())
+            seen.update(bytes=size, prompt=tokens.prompt, completion=tokens.completion, calls=calls)
 
     def _estimate(self, model: str, request: dict[str, Any], size: int, price: Prices) -> Reserved:
         seen = self._seen.get(model)
