@@ -6,7 +6,6 @@ length of the conversations and not with its square.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +34,7 @@ def disassemble(request: dict[str, Any]) -> tuple[bytes, dict[bytes, bytes]]:
                 body = orjson.dumps(item)
                 digest = hashlib.blake2b(body, digest_size=16).digest()
                 parts[digest] = body
-                hashes.append(base64.b85encode(digest).decode())
+                hashes.append(digest.hex())
             frame[name] = hashes
     return orjson.dumps(frame), parts
 
@@ -49,5 +48,5 @@ def assemble(frame: bytes, part: Callable[[bytes], bytes]) -> dict[str, Any]:
     request = orjson.loads(frame)
     for name in _LISTS:
         if isinstance(request.get(name), list):
-            request[name] = [orjson.loads(part(base64.b85decode(item))) for item in request[name]]
+            request[name] = [orjson.loads(part(bytes.fromhex(item))) for item in request[name]]
     return request
