@@ -4,7 +4,7 @@ those of the run that nobody disturbed, and no call that was answered may be mad
     python -m tests.reliability.kill_points [--points 20] [--seed 1]
 
 The parent, a process of an evaluation, everything, or everything with the damage of a power cut, in turn; a third of
-the resumed runs are killed once more. Offline model, three smoke tasks, one step of evolution.
+the resumed runs are killed once more. Offline model, two smoke tasks, one step of evolution.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from core.replay_check import differences
 from tests.reliability.runs import KILLS, SAMPLES, calls, damage, finish, results, start, wait_for_calls
 
-EVOLVE = ["--status", "train", "--train_size", "3", "--steps", "1", "--repeats", "1", "--tasks", str(SAMPLES)]
+EVOLVE = ["--status", "train", "--train_size", "2", "--steps", "1", "--repeats", "1", "--tasks", str(SAMPLES)]
 
 
 def disturbed(logs: Path, name: str, kind: str, at: list[int], rng: random.Random) -> list[str]:
