@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -319,6 +320,9 @@ class Memo_Manager:
             self.rng_state = (version, tuple(internal), gauss)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}: not a readable archive: {error}") from error
+        for name in (name for r in self.records for name in (r.sha, r.path, r.examples) if name is not None):
+            if not re.fullmatch(r"(?:\w+/)?\w[\w.-]*", name):  # it may come from others
+                raise ValueError(f"{path}: '{name}' leads out of its folder")
         missing = [r.path for r in self.records if not self.path(r).is_file()]
         if missing:
             raise ValueError(f"{path}: design file missing: {missing[0]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,12 @@ class Options:
         """
         try:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**data)
+            options = cls(**data)
+            # Both become names of folders, and a packed run comes from others.
+            for name in (options.name, options.task_type):
+                if not re.fullmatch(r"\w[\w.-]*", name):
+                    raise ValueError(f"'{name}' is no plain name")
+            return options
         except FileNotFoundError as error:
             raise UsageError(f"{path.parent} is no run that can be resumed: it has no {path.name}") from error
         except (ValueError, TypeError) as error:

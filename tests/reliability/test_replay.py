@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
+import tarfile
 
 import pytest
 
@@ -115,6 +117,19 @@ def test_what_is_no_packed_run_is_refused(tmp_path, monkeypatch, capsys):
     file.write_bytes(gzip.compress(b"nothing"))
     code, output = main_here(tmp_path / "logs", monkeypatch, capsys, "--replay", str(file))
     assert code == 2 and str(file) in output and output.count("\n") == 1
+
+
+@pytest.mark.parametrize("field", ["name", "task_type"])
+def test_a_packed_run_cannot_lead_out_of_the_scratch_folder(recorded, tmp_path, field, monkeypatch, capsys):
+    options = json.loads((recorded / "first/options.json").read_text()) | {field: "../../evil"}
+    text = json.dumps(options).encode()
+    file = tmp_path / "x.tar.gz"
+    with tarfile.open(file, "w:gz") as tar:
+        entry = tarfile.TarInfo("first/options.json")
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text))
+    code, output = main_here(tmp_path / "logs", monkeypatch, capsys, "--replay", str(file))
+    assert code == 2 and "evil" in output and output.count("\n") == 1
 
 
 def test_costs_are_told_by_purpose_design_and_model(recorded, monkeypatch, capsys):
