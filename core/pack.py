@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import orjson
 
-from core.gateway.ledger import calls_in, create_ledger
+from core.gateway.ledger import calls_in, create_ledger, read_only
 from core.gateway.places import Places
 from core.gateway.stored_request import disassemble, request_hash
 from core.options import UsageError
@@ -154,7 +154,7 @@ def _ledger(path: Path, scrub: Scrubber, places: Places) -> bytes:
         with tempfile.TemporaryDirectory() as scratch:
             target = Path(scratch) / "ledger.sqlite"
             with (
-                closing(sqlite3.connect(path)) as old,
+                closing(read_only(path)) as old,
                 closing(create_ledger(target)) as new,
             ):
                 old.row_factory = sqlite3.Row

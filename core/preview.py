@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.eval_in_container import EXAMINATION
 from core.gateway.gateway import GatewaySettings, split_effort
-from core.gateway.ledger import totals
+from core.gateway.ledger import read_only, totals
 from core.gateway.prices import cost_usd, price_of
 from core.gateway.provider import Tokens
 from core.options import OFFLINE, Options, UsageError
@@ -161,7 +161,7 @@ def _measured(ledgers: Sequence[Path], model: str, query: str, typical: Work) ->
     """The mean of the newest run that did such work with the model, and where it is from."""
     for path in ledgers:
         try:
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            with closing(read_only(path)) as connection:
                 *sums, n = connection.execute(query, (model,)).fetchone()
         except sqlite3.Error:  # of another version, or damaged: it has nothing to tell
             continue

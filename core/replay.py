@@ -20,7 +20,7 @@ from pathlib import Path
 
 from core.commands import KINDS, OUTAGES, sandbox_of
 from core.gateway.gateway import GatewaySettings
-from core.gateway.ledger import totals
+from core.gateway.ledger import read_only, totals
 from core.inputs import Inputs, made_with
 from core.options import MEMO_ARCHIVE, Options, UsageError
 from core.progress import Progress
@@ -117,7 +117,7 @@ async def _run_again(options: Options, source: Path, scratch: Path, progress: Pr
 
 def _compared(run: Run, source: Path) -> Outcome:
     asked = run.gateway.answers.replayed
-    with closing(sqlite3.connect(run.gateway.ledger_path)) as connection:
+    with closing(read_only(run.gateway.ledger_path)) as connection:
         rows = connection.execute("SELECT id FROM calls WHERE status = 'ok'").fetchall()
     unasked = sum(id not in asked for (id,) in rows)
     ignored = {"memory_tokens"} if memory_texts_were_scrubbed(source) else set()
@@ -138,7 +138,7 @@ def _memo_archive(folder: Path, inputs: Inputs, task_type: str) -> Path:
 
 def _copy_ledger(source: Path, target: Path) -> None:
     try:
-        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        with closing(read_only(source)) as old, closing(sqlite3.connect(target)) as new:
             old.backup(new)
     except sqlite3.Error as error:
         raise UsageError(f"{source} cannot be read: {error}") from error

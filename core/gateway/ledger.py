@@ -281,7 +281,7 @@ def calls_in(path: Path, scope_key: str | None = None) -> Iterator[RecordedCall]
         sqlite3.Error: the file cannot be read.
     """
     where, arguments = ("WHERE scope_key = ?", (scope_key,)) if scope_key is not None else ("", ())
-    with closing(_read_only(path)) as connection:
+    with closing(read_only(path)) as connection:
 
         def part(digest: bytes) -> bytes:
             return connection.execute("SELECT body FROM parts WHERE hash = ?", (digest,)).fetchone()[0]
@@ -293,7 +293,8 @@ def calls_in(path: Path, scope_key: str | None = None) -> Iterator[RecordedCall]
             yield RecordedCall(*fields, assemble(frame, part))
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a ledger to read, and leave its files as they are."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
@@ -359,7 +360,7 @@ def totals(path: Path, *by: str) -> list[Totals]:
             {"".join(f", {name}" for name in by)}
         FROM calls {"GROUP BY " + ", ".join(by) + " ORDER BY " + ", ".join(by) if by else ""}
     """
-    with closing(_read_only(path)) as connection:
+    with closing(read_only(path)) as connection:
         return [_totals(row) for row in connection.execute(query)]
 
 
