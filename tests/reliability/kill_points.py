@@ -72,7 +72,7 @@ def main() -> int:
         print(f"undisturbed: {total} calls, {time.monotonic() - started:.0f} s", flush=True)
         for point in range(args.points):
             kind = list(KILLS)[point % len(KILLS)]
-            at = sorted(rng.randrange(total) for _ in range(1 if rng.random() < 2 / 3 else 2))
+            at = sorted(rng.randrange(1, total) for _ in range(1 if rng.random() < 2 / 3 else 2))
             started, name = time.monotonic(), f"point-{point + 1}"
             print(f"  {name}: {kind} at {', '.join(map(str, at))} of {total} calls", flush=True)
             wrong = disturbed(logs, name, kind, at, rng)
