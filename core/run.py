@@ -169,20 +169,21 @@ async def open_run(
     with lock:
         options.save(folder / "options.json")
         config = load_config()
-        bases = {name: await prepare_base(task, folder / "bases" / name) for name, task in tasks.items()}
         gateway = Gateway(folder, GatewaySettings.from_environment(options.execution_model))
         rooms = GradingRooms(kind, grading_limits(config))
-        desk = GradingDesk(
-            folder / "verdicts.jsonl",
-            tasks,
-            bases,
-            rooms,
-            GRADING_CONCURRENCY,
-            progress.episode,
-        )
-        gateway.add_grader(desk.grade)
-        await gateway.start()
         try:
+            rooms.warm()  # beside the preparation of the bases
+            bases = {name: await prepare_base(task, folder / "bases" / name) for name, task in tasks.items()}
+            desk = GradingDesk(
+                folder / "verdicts.jsonl",
+                tasks,
+                bases,
+                rooms,
+                GRADING_CONCURRENCY,
+                progress.episode,
+            )
+            gateway.add_grader(desk.grade)
+            await gateway.start()
             yield Run(options, folder, tasks, bases, gateway, desk, kind, config, progress, started)
         finally:
             await gateway.stop()
