@@ -26,6 +26,7 @@ from core.gateway.offline_provider import OfflineProvider
 from core.gateway.openai_provider import OpenAIProvider
 from core.gateway.prices import cost_usd
 from core.gateway.provider import Call, Provider, ProviderError, Reply, Tokens
+from core.gateway.retrying import Retries
 from evals.contract import Verdict
 
 PURPOSES = frozenset({"act", "memory", "analyze", "generate", "repair", "embed"})
@@ -50,6 +51,7 @@ class GatewaySettings:
         tries: how often a call is tried before it counts as an outage.
         timeout_s: for one try.
         backoff_s: the first wait between tries; it doubles.
+        rpm, tpm: requests and tokens per minute and model that may be sent; None for no limit of our own.
         offline_workers: processes of the offline model.
     """
 
@@ -57,9 +59,11 @@ class GatewaySettings:
     api_key: str | None = None
     base_url: str | None = None
     concurrency: int = 64
-    tries: int = 6
+    tries: int = 8
     timeout_s: float = 600.0
     backoff_s: float = 1.0
+    rpm: int | None = None
+    tpm: int | None = None
     offline_workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
 
     @classmethod
@@ -106,9 +110,16 @@ class Gateway:
     """Args:
     run_dir: ``logs/<run>``; the ledger is ``ledger.sqlite`` in it.
     settings: how models are reached.
+    on_notice: told what the user should know of the models, one line each.
     """
 
-    def __init__(self, run_dir: Path, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        settings: GatewaySettings,
+        on_notice: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._on_notice = on_notice
         self.settings = settings
         self.run = run_dir.name
         self.ledger_path = run_dir / "ledger.sqlite"
@@ -150,9 +161,11 @@ class Gateway:
                 settings.api_key,
                 settings.base_url,
                 concurrency=settings.concurrency,
-                tries=settings.tries,
+                retries=Retries(settings.tries, settings.backoff_s),
                 timeout_s=settings.timeout_s,
-                backoff_s=settings.backoff_s,
+                rpm=settings.rpm,
+                tpm=settings.tpm,
+                on_notice=self._on_notice,
             )
             await self._openai.start()
         # A socket's path is limited to about 100 bytes, so a deep TMPDIR is of no use.

@@ -32,12 +32,13 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 @dataclass
 class Answer:
-    """What the provider does with one request."""
+    """What the provider does with one request. Status 0 hangs up; ``cut`` hangs up after so many bytes."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    cut: int | None = None
 
 
 @dataclass
@@ -117,13 +118,17 @@ class StubProvider:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 answer = stub._take(Seen(self.path, headers, body, time.monotonic()))
+                if answer.status == 0:
+                    self.close_connection = True
+                    return
                 data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)
                 for name, value in {"content-type": "application/json", **answer.headers}.items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                self.wfile.write(data[: answer.cut])
+                self.close_connection |= answer.cut is not None
 
             do_GET = do_POST
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from core.gateway.openai_provider import retry_after_s
+from core.gateway.retrying import retry_after_s
 from evals.utils.gateway_client import (
     ContextOverflow,
     InfraError,
