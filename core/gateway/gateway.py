@@ -20,6 +20,8 @@ import orjson
 import uvicorn
 
 from core.gateway.app import GatewayApp, Headers, Scope, invalid, parse_header_object, parse_object
+from core.gateway.codex_provider import PREFIX as CODEX
+from core.gateway.codex_provider import CodexProvider
 from core.gateway.ledger import CallKey, CallRecord, Ledger
 from core.gateway.offline_provider import MODEL as OFFLINE
 from core.gateway.offline_provider import OfflineProvider
@@ -28,6 +30,7 @@ from core.gateway.prices import cost_usd
 from core.gateway.provider import Call, Provider, ProviderError, Reply, Tokens
 from core.gateway.retrying import Retries
 from evals.contract import Verdict
+from evals.utils.codex_client import INSTALL, CodexAgent, find_codex, user_login
 
 PURPOSES = frozenset({"act", "memory", "analyze", "generate", "repair", "embed"})
 EFFORTS = frozenset({"minimal", "low", "medium", "high"})
@@ -85,6 +88,16 @@ class GatewaySettings:
         name, _ = split_effort(model)
         if not name.strip():
             raise ModelUnavailable("a model name is empty")
+        if name.startswith(CODEX):
+            if find_codex() is None:
+                raise ModelUnavailable(f"model {model}: the Codex program is not installed: {INSTALL}")
+            if self.api_key is None and user_login() is None:
+                raise ModelUnavailable(f"model {model}: set OPENAI_API_KEY, or log in with: codex login")
+            return
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise ModelUnavailable(
+                f"OPENAI_BASE_URL must begin with http:// or https://, not {self.base_url}"
+            )
         if not self.offline and name != OFFLINE and self.api_key is None and self.base_url is None:
             raise ModelUnavailable(
                 f"model {model}: OPENAI_API_KEY is not set; put it into .env or the environment "
@@ -125,7 +138,8 @@ class Gateway:
         self.ledger_path = run_dir / "ledger.sqlite"
         self._ledger = Ledger(self.ledger_path)
         self._offline = OfflineProvider(settings.offline_workers)
-        self._openai: Provider | None = None
+        self._openai: OpenAIProvider | None = None
+        self._codex: CodexProvider | None = None
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
         self._server: _Server | None = None
@@ -153,6 +167,7 @@ class Gateway:
 
     async def _start(self) -> None:
         settings = self.settings
+        retries = Retries(settings.tries, settings.backoff_s)
         self._ledger.open()
         if settings.offline:
             await self._offline.start()
@@ -161,13 +176,21 @@ class Gateway:
                 settings.api_key,
                 settings.base_url,
                 concurrency=settings.concurrency,
-                retries=Retries(settings.tries, settings.backoff_s),
+                retries=retries,
                 timeout_s=settings.timeout_s,
                 rpm=settings.rpm,
                 tpm=settings.tpm,
                 on_notice=self._on_notice,
             )
             await self._openai.start()
+        if (program := find_codex()) is not None:
+            agent = CodexAgent(
+                [program],
+                api_key=settings.api_key,
+                base_url=settings.base_url,
+                timeout_s=settings.timeout_s,
+            )
+            self._codex = CodexProvider(agent, concurrency=settings.concurrency, retries=retries)
         # A socket's path is limited to about 100 bytes, so a deep TMPDIR is of no use.
         parent = tempfile.gettempdir()
         self._socket_dir = Path(
@@ -211,6 +234,8 @@ class Gateway:
             self._server = self._serving = None
         if self._openai is not None:
             await self._openai.close()
+        if self._codex is not None:
+            await self._codex.close()
         await self._offline.close()
         await self._ledger.close()
         if self._socket_dir is not None:
@@ -319,6 +344,10 @@ class Gateway:
             raise ProviderError.infra(f"the ledger cannot be written: {error}") from error
 
     def _route(self, model: str) -> Provider:
+        if model.startswith(CODEX):
+            if self._codex is None:
+                raise invalid("the Codex program is not installed", status=404, code="model_not_found")
+            return self._codex
         if self.settings.offline or model == OFFLINE:
             return self._offline
         if self._openai is None:
