@@ -14,6 +14,7 @@ from core.eval_in_container import InfraError
 from core.experiments import h1
 from core.experiments.evaluate import Row, evaluate_designs, row, with_pairs
 from core.gateway.gateway import GatewaySettings, ModelUnavailable
+from core.gateway.preflight import ProviderDown, check_models
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
 from core.options import PROJECT_ROOT, Options, UsageError, log_dir
@@ -43,12 +44,14 @@ async def execute(options: Options) -> int:
         _check_checkpoint(options)
     kind = _sandbox(options)
     settings = GatewaySettings.from_environment(options.execution_model)
-    for model in (options.execution_model, options.meta_model):
+    with Progress() as progress:
         try:
-            settings.check_model(model)
+            await check_models(settings, _models(options), progress.say)
         except ModelUnavailable as error:
             raise UsageError(str(error)) from error
-    with Progress() as progress:
+        except ProviderDown as error:
+            progress.say(f"run_main.py: {error}")
+            return EXIT_FAILED
         async with open_run(options, log_dir() / options.name, tasks, kind, progress) as run:
             progress.say(f"run {options.name}: {options.kind}, seed {options.seed}; {kind.note}")
             if settings.offline:
@@ -65,6 +68,11 @@ async def execute(options: Options) -> int:
                 run.summarise("interrupted")
                 progress.say(f"interrupted; go on with: python run_main.py --resume {options.name}")
                 raise
+
+
+def _models(options: Options) -> list[str]:
+    """The models that the run will call; only evolution has a meta agent."""
+    return [options.execution_model, *([options.meta_model] if options.kind == "evolve" else [])]
 
 
 def _check_checkpoint(options: Options) -> None:

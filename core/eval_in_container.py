@@ -48,6 +48,7 @@ class EvaluationSettings:
     retrieve_concurrency: int = 10
     concurrent_evaluations: int = 5
     fresh_collection: bool = False
+    history_limit: int | None = None
     env: dict[str, Any] = field(default_factory=dict)
 
 
@@ -162,6 +163,7 @@ class Evaluator:
             update_concurrency=settings.update_concurrency,
             retrieve_concurrency=settings.retrieve_concurrency,
             sandbox=self._kind.kind,
+            history_limit=settings.history_limit,
             env=settings.env,
         )
         folder = self._folder(label, mode, spec)
@@ -170,6 +172,8 @@ class Evaluator:
             result = await run_evaluation(spec, folder, self._gateway, self._desk, self._kind)
             if result.status != "infra_error":
                 return result
+            if self._gateway.fault is not None:
+                raise InfraError(self._gateway.fault)
         raise InfraError(f"evaluation of {label} ({mode}) failed {TRIES} times: {result.error}; see {folder}")
 
     def _public(self, task: str) -> dict[str, Any]:

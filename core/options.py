@@ -47,6 +47,9 @@ class Options:
     selection: str
     sandbox: str
     fresh_collection: bool
+    rpm: int | None = None
+    tpm: int | None = None
+    history_limit: int | None = None
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

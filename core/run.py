@@ -61,6 +61,7 @@ class Run:
             retrieve_concurrency=options.batch_max_retrieve_concurrent,
             concurrent_evaluations=options.max_container_concurrent,
             fresh_collection=options.fresh_collection,
+            history_limit=options.history_limit,
             env=self.config,
         )
         return Evaluator(
@@ -169,7 +170,8 @@ async def open_run(
     with lock:
         options.save(folder / "options.json")
         config = load_config()
-        gateway = Gateway(folder, GatewaySettings.from_environment(options.execution_model))
+        settings = GatewaySettings.from_environment(options.execution_model, rpm=options.rpm, tpm=options.tpm)
+        gateway = Gateway(folder, settings, progress.say)
         rooms = GradingRooms(kind, grading_limits(config))
         try:
             rooms.warm()  # beside the preparation of the bases

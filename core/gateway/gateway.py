@@ -71,9 +71,9 @@ class GatewaySettings:
 
     @classmethod
     def from_environment(
-        cls, execution_model: str, environment: Mapping[str, str] = os.environ
+        cls, execution_model: str, environment: Mapping[str, str] = os.environ, **more: Any
     ) -> GatewaySettings:
-        """Read OPENAI_API_KEY and OPENAI_BASE_URL.
+        """Read OPENAI_API_KEY and OPENAI_BASE_URL; ``more`` are further settings by name.
 
         The run is offline when its execution model is ``offline`` and there is neither a key nor a server:
         then nothing could serve any other name.
@@ -81,7 +81,7 @@ class GatewaySettings:
         key = environment.get("OPENAI_API_KEY") or None
         base_url = environment.get("OPENAI_BASE_URL") or None
         unreachable = key is None and base_url is None
-        return cls(offline=execution_model == OFFLINE and unreachable, api_key=key, base_url=base_url)
+        return cls(offline=execution_model == OFFLINE and unreachable, api_key=key, base_url=base_url, **more)
 
     def check_model(self, model: str) -> None:
         """Raise :class:`ModelUnavailable` when no provider could serve ``model``. Nothing is called."""
@@ -111,6 +111,12 @@ def split_effort(model: str) -> tuple[str, str | None]:
     return (name, effort) if name and effort in EFFORTS else (model, None)
 
 
+def _is_lasting(error: ProviderError, purpose: str) -> bool:
+    """Whether every other call will fail as this one did. A design that names an unknown model fails alone."""
+    unknown_model = error.code == "model_not_found" and purpose not in ("memory", "embed")
+    return error.status in (401, 403) or error.code == "insufficient_quota" or unknown_model
+
+
 class _Server(uvicorn.Server):
     """Runs inside the parent's event loop, whose signals stay the parent's."""
 
@@ -132,6 +138,8 @@ class Gateway:
         settings: GatewaySettings,
         on_notice: Callable[[str], None] = lambda line: None,
     ) -> None:
+        self.fault: str | None = None
+        """What no later call of this run can cure either: a refused key, an empty account, an unknown model."""
         self._on_notice = on_notice
         self.settings = settings
         self.run = run_dir.name
@@ -309,6 +317,8 @@ class Gateway:
         except ProviderError as error:
             reply = Reply(orjson.dumps(error.payload()), Tokens(), error.retries)
             fault = error
+            if self.fault is None and _is_lasting(error, purpose):
+                self.fault = f"model {named}: {error}"
         await self._enter(key, scope, purpose, model, provider.name, reply, fault, time.monotonic() - started)
         if fault is not None:
             raise fault

@@ -74,15 +74,17 @@ class OpenAIProvider:
         return await self._post("/embeddings", "data", call)
 
     async def models(self) -> list[str]:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                status, headers, body = await self._exchange("GET", "/models", None)
-        except (TimeoutError, PassingFault) as error:
-            raise ProviderError.infra(f"the model list is not to be had: {error}") from error
-        answer = _parsed(body)
-        if status != 200:
-            fault = fault_of(status, headers, answer, _text(body))
-            raise fault if isinstance(fault, ProviderError) else ProviderError.infra(str(fault))
+        async def attempt(retries: int) -> Any:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    status, headers, body = await self._exchange("GET", "/models", None)
+            except TimeoutError as error:
+                raise PassingFault(f"no answer within {self._timeout_s:g} s") from error
+            if status != 200:
+                raise fault_of(status, headers, _parsed(body), _text(body))
+            return _parsed(body)
+
+        answer = await self._retries.run(attempt)
         listed = answer.get("data") if isinstance(answer, dict) else None
         return [str(m["id"]) for m in listed or () if isinstance(m, dict) and "id" in m]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -28,6 +31,18 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
             await gateway_client.close()
 
     return asyncio.run(main())
+
+
+def run_main(folder: Path, base_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run from the shell on the three smoke tasks with the models of this server; it is ``folder/run``."""
+    root = Path(__file__).resolve().parents[2]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
+    (folder / "env").touch()
+    settings = {"LOG_DIR": str(folder / "logs"), "DOTENV_PATH": str(folder / "env")}
+    settings |= {"OPENAI_API_KEY": "sk-secret", "OPENAI_BASE_URL": base_url}
+    command = [sys.executable, root / "run_main.py", "--tasks", root / "data/coding/samples.jsonl"]
+    command += ["--status", "test", "--result_dir", "run", "--repeats", "1", *arguments]
+    return subprocess.run(command, env=clean | settings, capture_output=True, text=True, timeout=180)
 
 
 @dataclass

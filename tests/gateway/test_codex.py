@@ -1,10 +1,13 @@
-"""Codex as a provider: the real app-server against a local stub of the Responses API, where it can be had."""
+"""Codex as a provider, against a local stub of the Responses API: the real app-server where it is installed, and a
+stand-in that speaks its protocol as recorded.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,20 +21,34 @@ from .responses_stub import FAULTS, calls_a_tool, overflow, says
 from .stub import Answer, error, run
 
 MODEL = "codex:gpt-5.3-codex"
-real = pytest.mark.skipif(find_codex() is None, reason="codex is not installed")
+REAL = find_codex()
 
 
 def inputs(seen) -> list[tuple[str, str]]:
     return [(item["role"], item["content"][0]["text"]) for item in seen.json["input"]]
 
 
+@pytest.fixture(params=["real", "fake"])
+def program(request, tmp_path, monkeypatch) -> str:
+    """The Codex program that the gateway finds."""
+    if request.param == "real":
+        if REAL is None:
+            pytest.skip("codex is not installed")
+        path = REAL
+    else:
+        path = tmp_path / "codex"
+        path.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).parent / "fake_codex.py"} "$@"\n')
+        path.chmod(0o755)
+    monkeypatch.setenv("CODEX_PATH", str(path))
+    return str(path)
+
+
 @pytest.fixture
-def codex(start_gateway, provider):
+def codex(program, start_gateway, provider):
     provider.default = lambda seen: says("hello")
     return start_gateway(timeout_s=20.0)
 
 
-@real
 def test_the_model_gets_our_words_alone_and_no_tools(codex, provider):
     provider.script = [says('{"action": "list_dir"}'), says("done")]
     agent = Agent("Reply with one action.", model=f"{MODEL}/low")
@@ -58,7 +75,6 @@ def test_the_model_gets_our_words_alone_and_no_tools(codex, provider):
     assert rows == [("codex", MODEL, 100, 40, 20, 7)] * 2
 
 
-@real
 def test_many_calls_at_a_time_get_their_own_answers(codex, provider):
     provider.default = lambda seen: says(seen.json["input"][-1]["content"][0]["text"].upper())
 
@@ -68,7 +84,6 @@ def test_many_calls_at_a_time_get_their_own_answers(codex, provider):
     assert run(many()) == [(f"text {n} " * 3000).upper() for n in range(12)]
 
 
-@real
 @pytest.mark.parametrize("kind", FAULTS)
 def test_passing_faults_are_retried_on_a_clean_thread(codex, provider, kind):
     provider.script = [FAULTS[kind](), FAULTS[kind]()]
@@ -76,7 +91,6 @@ def test_passing_faults_are_retried_on_a_clean_thread(codex, provider, kind):
     assert [inputs(seen) for seen in provider.seen] == [[("developer", "system"), ("user", "question")]] * 3
 
 
-@real
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -95,27 +109,24 @@ def test_what_a_retry_cannot_cure_fails_at_once(codex, provider, answer, expecte
     assert len(provider.seen) == 1
 
 
-@real
 def test_a_model_that_calls_a_tool_all_the_same_runs_nothing(codex, provider):
     provider.script = [calls_a_tool()]
     assert run(Agent("x", model=MODEL).ask("y")) == "hello"
     assert not Path("/tmp/codex-was-here").exists()
 
 
-@real
-def test_a_provider_that_never_answers_is_given_up(start_gateway, provider):
+def test_a_provider_that_never_answers_is_given_up(program, start_gateway, provider):
     start_gateway(timeout_s=0.5, tries=2)
     provider.default = lambda seen: Answer(200, b"", delay=5)
     with pytest.raises(InfraError, match=r"no answer within 0\.5 s"):
         run(Agent("x", model=MODEL).ask("y"))
 
 
-@real
-def test_a_server_that_was_killed_is_started_again(provider):
+def test_a_server_that_was_killed_is_started_again(program, provider):
     provider.default = lambda seen: says("hello")
 
     async def scenario() -> tuple[str, str, int]:
-        agent = CodexAgent([find_codex()], api_key="k", base_url=provider.url)
+        agent = CodexAgent([program], api_key="k", base_url=provider.url)
         messages = [{"role": "user", "content": "hi"}]
         try:
             first = (await agent.ask(messages, "m")).text
