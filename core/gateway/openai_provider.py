@@ -131,8 +131,10 @@ class OpenAIProvider:
         room = request.get("max_completion_tokens") or request.get("max_tokens") or 0
         taken = await limit.admit(len(body) // 4 + (room if isinstance(room, int) else 0))
         try:
-            async with self._slots, asyncio.timeout(self._timeout_s):
-                status, headers, content = await self._exchange("POST", path, body)
+            async with self._slots:
+                await limit.unpaused()
+                async with asyncio.timeout(self._timeout_s):
+                    status, headers, content = await self._exchange("POST", path, body)
         except TimeoutError as error:
             raise PassingFault(f"no answer within {self._timeout_s:g} s") from error
         limit.hear(headers)

@@ -106,11 +106,20 @@ class RateLimit:
         async with self._turn:
             while (wait := self.wait_s(tokens)) > 0:  # noqa: ASYNC110 - what ends the wait is time
                 await asyncio.sleep(wait)
-            now = self._clock()
-            self._requests.take(1, now)
-            self._told_requests.take(1)
-            self._told_tokens.take(tokens)
-            return self._tokens.take(tokens, now)
+            return self.take(tokens)
+
+    def take(self, tokens: int) -> _Taken:
+        """Count a call that is sent now."""
+        now = self._clock()
+        self._requests.take(1, now)
+        self._told_requests.take(1)
+        self._told_tokens.take(tokens)
+        return self._tokens.take(tokens, now)
+
+    async def unpaused(self) -> None:
+        """Return when no pause is in force; it may have begun after a call was admitted."""
+        while (wait := self._paused_until - self._clock()) > 0:  # noqa: ASYNC110 - what ends the wait is time
+            await asyncio.sleep(wait)
 
     def wait_s(self, tokens: int) -> float:
         """Seconds until a call of so many tokens may be sent."""
