@@ -12,6 +12,7 @@ import contextlib
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ import orjson
 from evals.contract import Phase, Verdict
 
 _SYNC_TIMEOUT_S = 300.0
+STALLED_S = 60.0
+"""A call that takes longer waits for a rate limit or an outage to pass."""
 
 
 class InfraError(RuntimeError):
@@ -184,7 +187,7 @@ async def request(path: str, body: dict[str, Any], purpose: str) -> dict[str, An
         InfraError: an outage; nobody's request is at fault.
         ContextOverflow, Refused, RequestRejected: the provider will not serve this request.
     """
-    with _outages():
+    with _outages(), _under_way():
         return _answer(*await _connection().post(path, _headers(purpose), _encode(body)))
 
 
@@ -193,7 +196,7 @@ def request_blocking(path: str, body: dict[str, Any], purpose: str) -> dict[str,
 
     Not for the process that runs the gateway: there it would wait for itself.
     """
-    with _outages():
+    with _outages(), _under_way():
         return _answer(*_connection().post_blocking(path, _headers(purpose), _encode(body)))
 
 
@@ -250,6 +253,25 @@ def _answer(status: int, body: bytes) -> dict[str, Any]:
         return answer
     fault = answer["error"]
     raise _kind(status, fault["code"])(fault["message"])
+
+
+_begun: dict[object, float] = {}
+
+
+@contextlib.contextmanager
+def _under_way() -> Iterator[None]:
+    call = object()
+    _begun[call] = time.monotonic()
+    try:
+        yield
+    finally:
+        del _begun[call]
+
+
+def stalled() -> str | None:
+    """Why what waits for a model now is not to blame for its waiting; None when no call has taken that long."""
+    seconds = time.monotonic() - min(list(_begun.values()), default=time.monotonic())
+    return f"a model call has not come back for {seconds:.0f} s" if seconds > STALLED_S else None
 
 
 @contextlib.contextmanager
