@@ -24,6 +24,7 @@ import orjson
 from evals.contract import Phase, Verdict
 
 _SYNC_TIMEOUT_S = 300.0
+_GRADE = "/grade"
 STALLED_S = 60.0
 """A call that takes longer waits for a rate limit or an outage to pass."""
 
@@ -188,7 +189,7 @@ async def request(path: str, body: dict[str, Any], purpose: str) -> dict[str, An
         ContextOverflow, Refused, RequestRejected: the provider will not serve this request.
     """
     with _outages(), _under_way():
-        return _answer(*await _connection().post(path, _headers(purpose), _encode(body)))
+        return _answer(*await _connection().post(_route(path), _headers(purpose), _encode(body)))
 
 
 def request_blocking(path: str, body: dict[str, Any], purpose: str) -> dict[str, Any]:
@@ -197,7 +198,7 @@ def request_blocking(path: str, body: dict[str, Any], purpose: str) -> dict[str,
     Not for the process that runs the gateway: there it would wait for itself.
     """
     with _outages(), _under_way():
-        return _answer(*_connection().post_blocking(path, _headers(purpose), _encode(body)))
+        return _answer(*_connection().post_blocking(_route(path), _headers(purpose), _encode(body)))
 
 
 async def ask_grade(task: str, phase: Phase, repeat: int, changes: dict[str, bytes | None]) -> Verdict:
@@ -215,7 +216,7 @@ async def ask_grade(task: str, phase: Phase, repeat: int, changes: dict[str, byt
         for path, content in changes.items()
     }
     body = {"task": task, "phase": phase, "repeat": repeat, "changes": encoded}
-    verdict = Verdict.from_dict(await request("/grade", body, "act"))
+    verdict = Verdict.from_dict(await request(_GRADE, body, "act"))
     if verdict.error is not None:
         raise InfraError(f"grading {task} failed: {verdict.error}")
     return verdict
@@ -226,6 +227,11 @@ def count(response: dict[str, Any]) -> None:
     usage = call_usage.get()
     if usage is not None:
         usage.add(response.get("usage") or {})
+
+
+def _route(path: str) -> str:
+    """Models are where the OpenAI API has them; grading is our own."""
+    return path if path == _GRADE else f"/v1{path}"
 
 
 def _headers(purpose: str) -> dict[str, str]:

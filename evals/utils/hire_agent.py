@@ -120,7 +120,7 @@ class Agent:
         seed = call_seed.get()
         if seed is not None:
             body["seed"] = seed
-        response = await gateway_client.request("/v1/chat/completions", body, call_purpose.get())
+        response = await gateway_client.request("/chat/completions", body, call_purpose.get())
         gateway_client.count(response)
         choice = response["choices"][0]
         message = choice["message"]
@@ -247,7 +247,7 @@ class Embedding:
         for body in self._bodies(texts):
             for left in reversed(range(max(self.retries, 1))):
                 try:
-                    response = await gateway_client.request("/v1/embeddings", body, "embed")
+                    response = await gateway_client.request("/embeddings", body, "embed")
                     break
                 except InfraError:
                     if not left:
@@ -262,7 +262,7 @@ class Embedding:
         for body in self._bodies(input):
             for left in reversed(range(max(self.retries, 1))):
                 try:
-                    response = gateway_client.request_blocking("/v1/embeddings", body, "embed")
+                    response = gateway_client.request_blocking("/embeddings", body, "embed")
                     break
                 except InfraError:
                     if not left:

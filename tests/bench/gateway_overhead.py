@@ -153,7 +153,7 @@ async def openai_client() -> AsyncIterator[Ask]:
 async def bare_client() -> AsyncIterator[Ask]:
     gateway_client.connect(os.environ["GATEWAY"], os.environ["TOKEN"])
     yield lambda messages: gateway_client.request(
-        "/v1/chat/completions", {"model": "stub", "messages": messages}, "memory"
+        "/chat/completions", {"model": "stub", "messages": messages}, "memory"
     )
     await gateway_client.close()
 
