@@ -129,6 +129,19 @@ def parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help="model that writes designs (default gpt-4.1 with a key, else offline)",
     )
+    for name, what in (("rpm", "requests"), ("tpm", "tokens")):
+        add(
+            f"--{name}",
+            type=_at_least(1),
+            metavar="N",
+            help=f"send at most N {what} a minute to each model (default: what its server tells)",
+        )
+    add(
+        "--history_limit",
+        type=_at_least(1000),
+        metavar="TOKENS",
+        help="cut old observations out of the agent's conversation beyond this length (default: never)",
+    )
     add(
         "--max_cost_usd",
         type=_amount,

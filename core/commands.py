@@ -14,6 +14,7 @@ from core.eval_in_container import InfraError
 from core.experiments import h1
 from core.experiments.evaluate import Row, evaluate_designs, row, with_pairs
 from core.gateway.gateway import ModelUnavailable
+from core.gateway.preflight import ProviderDown, check_models
 from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
@@ -49,13 +50,15 @@ async def execute(options: Options, resume: bool = False) -> int:
         _check_checkpoint(options)
     kind = sandbox_of(options)
     settings = gateway_settings(options)
-    for model in (options.execution_model, options.meta_model):
+    with Progress() as progress:
         try:
-            settings.check_model(model)
+            await check_models(settings, options.models, progress.say)
         except ModelUnavailable as error:
             raise UsageError(str(error)) from error
-    refuse_unknown_price(options, settings)
-    with Progress() as progress:
+        except ProviderDown as error:
+            progress.say(f"run_main.py: {error}")
+            return EXIT_FAILED
+        refuse_unknown_price(options, settings)
         async with open_run(options, folder, tasks, kind, progress, reopen=resume) as run:
             progress.say(f"run {options.name}: {options.kind}, seed {options.seed}; {kind.note}")
             if settings.offline:

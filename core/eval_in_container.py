@@ -48,6 +48,7 @@ class EvaluationSettings:
     retrieve_concurrency: int = 10
     concurrent_evaluations: int = 5
     fresh_collection: bool = False
+    history_limit: int | None = None
     env: dict[str, Any] = field(default_factory=dict)
 
 
@@ -163,6 +164,7 @@ class Evaluator:
             update_concurrency=settings.update_concurrency,
             retrieve_concurrency=settings.retrieve_concurrency,
             sandbox=self._kind.kind,
+            history_limit=settings.history_limit,
             env=settings.env,
         )
         folder = self._folder(label, mode, spec)

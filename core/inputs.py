@@ -24,7 +24,7 @@ from envs_archive.coding.tasks import Task
 from evals.contract import write_atomic, write_json_atomic
 
 CODE = ("core", "evals", "envs_archive", "memo_archive/baseline")
-PACKAGES = ("pytest", "numpy", "openai")
+PACKAGES = ("pytest", "numpy")
 
 
 class Inputs:

@@ -52,6 +52,14 @@ class Options:
     max_cost_usd: float | None = None
     max_tokens: int | None = None
     offline: bool | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    history_limit: int | None = None
+
+    @property
+    def models(self) -> list[str]:
+        """The models that the run will call; only evolution has a meta agent."""
+        return [self.execution_model] + [self.meta_model] * (self.kind == "evolve")
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

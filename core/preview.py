@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.eval_in_container import EXAMINATION
+from core.gateway.codex_provider import PREFIX as CODEX
 from core.gateway.gateway import GatewaySettings, split_effort
 from core.gateway.ledger import read_only, totals
 from core.gateway.prices import cost_usd, price_of
@@ -124,8 +125,10 @@ def expected(run: Run) -> list[str]:
 
 def _models(options: Options, settings: GatewaySettings) -> list[str]:
     """The execution model and, in an evolution, the meta model; as they are billed."""
-    names = [options.execution_model] + [options.meta_model] * (options.kind == "evolve")
-    return [OFFLINE if settings.offline else split_effort(name)[0] for name in names]
+    return [
+        OFFLINE if settings.offline and not name.startswith(CODEX) else split_effort(name)[0]
+        for name in options.models
+    ]
 
 
 def _plan(run: Run) -> tuple[int, int, int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import json
 import math
@@ -78,6 +77,7 @@ class Run:
             retrieve_concurrency=options.batch_max_retrieve_concurrent,
             concurrent_evaluations=options.max_container_concurrent,
             fresh_collection=options.fresh_collection,
+            history_limit=options.history_limit,
             env=self.config,
         )
         return Evaluator(
@@ -149,13 +149,18 @@ def gateway_settings(options: Options) -> GatewaySettings:
         UsageError: it was begun with a key or a server, and there is none.
     """
     settings = GatewaySettings.from_environment(
-        options.execution_model, {} if options.offline else os.environ
+        options.execution_model,
+        {} if options.offline else os.environ,
+        rpm=options.rpm,
+        tpm=options.tpm,
+        max_cost_usd=options.max_cost_usd,
+        max_tokens=options.max_tokens,
     )
     if settings.offline and options.offline is False:
         raise UsageError(
             f"{options.name} was begun with a key or a server: set OPENAI_API_KEY or OPENAI_BASE_URL"
         )
-    return dataclasses.replace(settings, max_cost_usd=options.max_cost_usd, max_tokens=options.max_tokens)
+    return settings
 
 
 def tasks_of(options: Options, inputs: Inputs | None = None) -> dict[str, Task]:
@@ -229,53 +234,56 @@ async def open_run(
     with lock:
         if (folder / "options.json").exists() and not reopen:
             raise UsageError(f"{folder} exists: take another --result_dir, or --resume {folder.name}")
-        inputs = Inputs(folder)
-        options = await _begin(options, folder, tasks, inputs, memo_archive)
-        if changed := inputs.changed_code():
-            progress.say(
-                f"this program has changed since the run was begun ({', '.join(changed[:3])}"
-                f"{', ...' if len(changed) > 3 else ''}): what is finished is kept, the rest runs as it is now"
-            )
         config = load_config()
-        bases = {name: folder / "bases" / name for name in tasks}
-        gateway = Gateway(folder, settings or gateway_settings(options))
         rooms = GradingRooms(kind, grading_limits(config))
-        desk = GradingDesk(
-            folder / "verdicts.jsonl",
-            tasks,
-            bases,
-            rooms,
-            GRADING_CONCURRENCY,
-            progress.episode,
-        )
-        gateway.add_grader(desk.grade)
         try:
-            await gateway.start()
-        except sqlite3.Error as error:
-            raise UsageError(
-                f"{gateway.ledger_path} cannot be used ({error}): put a whole one in its place, or move it away and "
-                "have the calls of unfinished work made, and paid, again"
-            ) from error
-        started -= _earlier_seconds(folder)
-        try:
-            yield Run(
-                options,
-                folder,
+            rooms.warm()  # beside the preparation of the bases
+            inputs = Inputs(folder)
+            options = await _begin(options, folder, tasks, inputs, memo_archive)
+            if changed := inputs.changed_code():
+                progress.say(
+                    f"this program has changed since the run was begun ({', '.join(changed[:3])}"
+                    f"{', ...' if len(changed) > 3 else ''}): what is finished is kept, the rest runs as it is now"
+                )
+            bases = {name: folder / "bases" / name for name in tasks}
+            gateway = Gateway(folder, settings or gateway_settings(options), progress.say)
+            desk = GradingDesk(
+                folder / "verdicts.jsonl",
                 tasks,
                 bases,
-                gateway,
-                desk,
-                kind,
-                config,
-                progress,
-                started,
-                inputs,
-                memo_archive,
+                rooms,
+                GRADING_CONCURRENCY,
+                progress.episode,
             )
+            gateway.add_grader(desk.grade)
+            try:
+                await gateway.start()
+            except sqlite3.Error as error:
+                raise UsageError(
+                    f"{gateway.ledger_path} cannot be used ({error}): put a whole one in its place, or move it away "
+                    "and have the calls of unfinished work made, and paid, again"
+                ) from error
+            started -= _earlier_seconds(folder)
+            try:
+                yield Run(
+                    options,
+                    folder,
+                    tasks,
+                    bases,
+                    gateway,
+                    desk,
+                    kind,
+                    config,
+                    progress,
+                    started,
+                    inputs,
+                    memo_archive,
+                )
+            finally:
+                if waiting := gateway.answers.paid_calls:
+                    progress.say(f"waiting for {waiting} model calls under way (Ctrl-C drops them)")
+                await gateway.stop()
         finally:
-            if waiting := gateway.answers.paid_calls:
-                progress.say(f"waiting for {waiting} model calls under way (Ctrl-C drops them)")
-            await gateway.stop()
             await rooms.close()
 
 

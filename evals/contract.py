@@ -87,6 +87,7 @@ class EvalSpec:
             patch, a hidden test or an expected test id.
         collection: ``episodes.jsonl`` of update episodes that ran before; None runs them here.
         seed: seeds the agent, per (task, repeat).
+        history_limit: tokens of the agent's conversation beyond which old observations are cut; None never cuts.
         env: configuration of the environment (``coding_config.yaml``, checked by the parent).
     """
 
@@ -105,6 +106,7 @@ class EvalSpec:
     memory_timeout_s: float = 300.0
     memory_token_limit: int = 4000
     sandbox: str = "process"
+    history_limit: int | None = None
     env: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -137,7 +139,10 @@ class Verdict:
 
 @dataclass
 class Episode:
-    """One agent run on one task: one line of ``episodes.jsonl``."""
+    """One agent run on one task: one line of ``episodes.jsonl``.
+
+    ``cut_observations`` counts what ``history_limit`` cut out of the conversation.
+    """
 
     task: str
     phase: Phase
@@ -152,6 +157,7 @@ class Episode:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     memory_tokens: int = 0
+    cut_observations: int = 0
     seconds: float = 0.0
     grading_seconds: float = 0.0
     init: dict[str, Any] = field(default_factory=dict)

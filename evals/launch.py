@@ -162,7 +162,8 @@ def main() -> int:
         )
 
     def on_hang(message: str) -> None:
-        finish("design_error", message)
+        stalled = gateway_client.stalled()
+        finish("infra_error" if stalled else "design_error", stalled or message)
         os._exit(0)
 
     gateway_client.connect(Path(os.environ["ALMA_GATEWAY"]), os.environ["ALMA_TOKEN"])

@@ -60,6 +60,7 @@ class Answers:
         from_ledger: calls of this session that were answered from the ledger.
         replayed: ids of the ledger's calls that a replay has asked for.
         unknown: in a replay, the first call that is not in the ledger: its key and its request.
+        fault: what no later call of this run can cure either: a refused key, an empty account, an unknown model.
     """
 
     def __init__(self, path: Path, budget: Budget, replay: bool) -> None:
@@ -67,6 +68,7 @@ class Answers:
         self.from_ledger = 0
         self.replayed: set[int] = set()
         self.unknown: tuple[CallKey, dict[str, Any]] | None = None
+        self.fault: str | None = None
         self._replay = replay
         self._path = path
         self._places = Places(path.parent)
@@ -90,7 +92,7 @@ class Answers:
         """Why no further call will be answered, in one line; None while calls are served."""
         if self.unknown is not None:
             return "the replay has come to a call that is not in the ledger"
-        return self.budget.exhausted
+        return self.budget.exhausted or self.fault
 
     async def get(self, asked: Asked, provider: str, method: Method) -> bytes:
         """The response.
@@ -141,6 +143,8 @@ class Answers:
         except ProviderError as error:
             reply = Reply(orjson.dumps(error.payload()), Tokens(), error.retries)
             fault = error
+            if self.fault is None and _is_lasting(error, asked.purpose):
+                self.fault = f"model {asked.model}: {error}"
         finally:
             await self.budget.settle(reserved, reply.tokens, usd(reply.tokens))
         record = CallRecord(
@@ -198,3 +202,9 @@ class Answers:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await self._ledger.close()
+
+
+def _is_lasting(error: ProviderError, purpose: str) -> bool:
+    """Whether every other call will fail as this one did. A design that names an unknown model fails alone."""
+    unknown_model = error.code == "model_not_found" and purpose not in ("memory", "embed")
+    return error.status in (401, 403) or error.code == "insufficient_quota" or unknown_model

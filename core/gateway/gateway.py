@@ -20,11 +20,15 @@ import uvicorn
 from core.gateway.answers import Answers, Asked
 from core.gateway.app import GatewayApp, Headers, Scope, invalid, parse_header_object, parse_object
 from core.gateway.budget import Budget
+from core.gateway.codex_provider import PREFIX as CODEX
+from core.gateway.codex_provider import CodexProvider
 from core.gateway.offline_provider import MODEL as OFFLINE
 from core.gateway.offline_provider import OfflineProvider
 from core.gateway.openai_provider import OpenAIProvider
 from core.gateway.provider import Call, Provider, ProviderError, Reply
+from core.gateway.retrying import Retries
 from evals.contract import Verdict
+from evals.utils.codex_client import INSTALL, CodexAgent, find_codex, user_login
 
 PURPOSES = frozenset({"act", "memory", "analyze", "generate", "repair", "embed"})
 EFFORTS = frozenset({"minimal", "low", "medium", "high"})
@@ -48,6 +52,7 @@ class GatewaySettings:
         tries: how often a call is tried before it counts as an outage.
         timeout_s: for one try.
         backoff_s: the first wait between tries; it doubles.
+        rpm, tpm: requests and tokens per minute and model that may be sent; None for no limit of our own.
         offline_workers: processes of the offline model.
         max_cost_usd, max_tokens: what the run may spend in its whole life.
         replay: every call is answered from the ledger, and no model is reached.
@@ -57,9 +62,11 @@ class GatewaySettings:
     api_key: str | None = None
     base_url: str | None = None
     concurrency: int = 64
-    tries: int = 6
+    tries: int = 8
     timeout_s: float = 600.0
     backoff_s: float = 1.0
+    rpm: int | None = None
+    tpm: int | None = None
     offline_workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
     max_cost_usd: float | None = None
     max_tokens: int | None = None
@@ -67,9 +74,9 @@ class GatewaySettings:
 
     @classmethod
     def from_environment(
-        cls, execution_model: str, environment: Mapping[str, str] = os.environ
+        cls, execution_model: str, environment: Mapping[str, str] = os.environ, **more: Any
     ) -> GatewaySettings:
-        """Read OPENAI_API_KEY and OPENAI_BASE_URL.
+        """Read OPENAI_API_KEY and OPENAI_BASE_URL; ``more`` are further settings by name.
 
         The run is offline when its execution model is ``offline`` and there is neither a key nor a server:
         then nothing could serve any other name.
@@ -77,13 +84,23 @@ class GatewaySettings:
         key = environment.get("OPENAI_API_KEY") or None
         base_url = environment.get("OPENAI_BASE_URL") or None
         unreachable = key is None and base_url is None
-        return cls(offline=execution_model == OFFLINE and unreachable, api_key=key, base_url=base_url)
+        return cls(offline=execution_model == OFFLINE and unreachable, api_key=key, base_url=base_url, **more)
 
     def check_model(self, model: str) -> None:
         """Raise :class:`ModelUnavailable` when no provider could serve ``model``. Nothing is called."""
         name, _ = split_effort(model)
         if not name.strip():
             raise ModelUnavailable("a model name is empty")
+        if name.startswith(CODEX):
+            if find_codex() is None:
+                raise ModelUnavailable(f"model {model}: the Codex program is not installed: {INSTALL}")
+            if self.api_key is None and user_login() is None:
+                raise ModelUnavailable(f"model {model}: set OPENAI_API_KEY, or log in with: codex login")
+            return
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise ModelUnavailable(
+                f"OPENAI_BASE_URL must begin with http:// or https://, not {self.base_url}"
+            )
         if not self.offline and name != OFFLINE and self.api_key is None and self.base_url is None:
             raise ModelUnavailable(
                 f"model {model}: OPENAI_API_KEY is not set; put it into .env or the environment "
@@ -109,12 +126,19 @@ class Gateway:
     """Args:
     run_dir: ``logs/<run>``; the ledger is ``ledger.sqlite`` in it.
     settings: how models are reached.
+    on_notice: told what the user should know of the models, one line each.
 
     Attributes:
         answers: where every call gets its answer, and is entered.
     """
 
-    def __init__(self, run_dir: Path, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        settings: GatewaySettings,
+        on_notice: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._on_notice = on_notice
         self.settings = settings
         self.run = run_dir.name
         self.ledger_path = run_dir / "ledger.sqlite"
@@ -122,7 +146,8 @@ class Gateway:
             self.ledger_path, Budget(settings.max_cost_usd, settings.max_tokens), settings.replay
         )
         self._offline = OfflineProvider(settings.offline_workers)
-        self._openai: Provider | None = None
+        self._openai: OpenAIProvider | None = None
+        self._codex: CodexProvider | None = None
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
         self._server: _Server | None = None
@@ -149,28 +174,41 @@ class Gateway:
             raise
 
     async def _start(self) -> None:
-        settings = self.settings
         self.answers.open()
-        if settings.replay:
-            pass
-        elif settings.offline:
-            await self._offline.start()
-        elif settings.api_key or settings.base_url:
-            self._openai = OpenAIProvider(
-                settings.api_key,
-                settings.base_url,
-                concurrency=settings.concurrency,
-                tries=settings.tries,
-                timeout_s=settings.timeout_s,
-                backoff_s=settings.backoff_s,
-            )
-            await self._openai.start()
+        if not self.settings.replay:
+            await self._start_providers()
         # A socket's path is limited to about 100 bytes, so a deep TMPDIR is of no use.
         parent = tempfile.gettempdir()
         self._socket_dir = Path(
             tempfile.mkdtemp(prefix="alma-", dir=parent if len(parent) < _SOCKET_PATH_LIMIT else "/tmp")
         )
         await self._serve()
+
+    async def _start_providers(self) -> None:
+        settings = self.settings
+        retries = Retries(settings.tries, settings.backoff_s)
+        if settings.offline:
+            await self._offline.start()
+        elif settings.api_key or settings.base_url:
+            self._openai = OpenAIProvider(
+                settings.api_key,
+                settings.base_url,
+                concurrency=settings.concurrency,
+                retries=retries,
+                timeout_s=settings.timeout_s,
+                rpm=settings.rpm,
+                tpm=settings.tpm,
+                on_notice=self._on_notice,
+            )
+            await self._openai.start()
+        if (program := find_codex()) is not None:
+            agent = CodexAgent(
+                [program],
+                api_key=settings.api_key,
+                base_url=settings.base_url,
+                timeout_s=settings.timeout_s,
+            )
+            self._codex = CodexProvider(agent, concurrency=settings.concurrency, retries=retries)
 
     async def _serve(self) -> None:
         routes = {
@@ -209,6 +247,8 @@ class Gateway:
         await self.answers.close()
         if self._openai is not None:
             await self._openai.close()
+        if self._codex is not None:
+            await self._codex.close()
         await self._offline.close()
         if self._socket_dir is not None:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
@@ -277,7 +317,13 @@ class Gateway:
         return await self.answers.get(asked, provider.name, method(provider))
 
     def _route(self, model: str) -> Provider:
-        if self.settings.offline or self.settings.replay or model == OFFLINE:
+        if self.settings.replay:  # no model is reached
+            return self._offline
+        if model.startswith(CODEX):
+            if self._codex is None:
+                raise invalid("the Codex program is not installed", status=404, code="model_not_found")
+            return self._codex
+        if self.settings.offline or model == OFFLINE:
             return self._offline
         if self._openai is None:
             raise invalid(

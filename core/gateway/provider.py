@@ -26,10 +26,21 @@ class Tokens:
     cached: int = 0
     reasoning: int = 0
 
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.prompt + other.prompt,
+            self.completion + other.completion,
+            self.cached + other.cached,
+            self.reasoning + other.reasoning,
+        )
+
 
 @dataclass(frozen=True)
 class Reply:
-    """A provider's answer: the response JSON in the OpenAI shape, as bytes that are handed on unchanged."""
+    """A provider's answer: the response JSON in the OpenAI shape, as bytes that are handed on unchanged.
+
+    ``tokens`` are those of all tries, since all are paid.
+    """
 
     body: bytes
     tokens: Tokens

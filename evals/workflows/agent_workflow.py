@@ -28,6 +28,7 @@ from evals.utils.gateway_client import (
     call_usage,
 )
 from evals.utils.hire_agent import Agent
+from evals.workflows.history import cut_old_observations
 from evals.workflows.memory_calls import MemoryCalls
 
 
@@ -168,7 +169,7 @@ class Agent_Workflow:
                 notes, episode.memory_tokens = recalled.text, recalled.tokens
                 await recorder.log_memo_retrieved(recalled.value)
             with model_calls(scope, "act", seed, acting):
-                episode.ended = await self._act(env, task, notes)
+                episode.ended = await self._act(env, task, notes, episode)
             recorder = await env.cal_reward(None, task)
         verdict = env.verdict
         episode.reward, episode.resolved = verdict.reward, verdict.resolved
@@ -190,11 +191,14 @@ class Agent_Workflow:
         finally:
             await env.close()
 
-    async def _act(self, env: Basic_Env, task: str, notes: str) -> str:
+    async def _act(self, env: Basic_Env, task: str, notes: str, episode: Episode) -> str:
         """The agent's loop; returns how it ended."""
+        limit = self.spec.history_limit
         system, message = await env.get_prompt(notes)
         agent = Agent(system, model=self.spec.model)
         for _ in range(env.max_trails):
+            if limit is not None:
+                episode.cut_observations += cut_old_observations(agent.history, limit)
             try:
                 reply = await agent.ask(message, with_history=True)
             except ContextOverflow:

@@ -22,7 +22,7 @@ from typing import Any
 from evals.agents.base import count_tokens, truncate_to_tokens
 from evals.agents.memo_structure import MemoStructure
 from evals.eval_envs.base_envs import Basic_Recorder
-from evals.utils.gateway_client import InfraError
+from evals.utils.gateway_client import InfraError, stalled
 
 _FILE = re.compile(r'\bFile "([^"\n]+)"')
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
@@ -134,14 +134,24 @@ class MemoryCalls:
         own = copy.deepcopy(recorder)
         # The watch waits a little longer than asyncio, which gives the better message where it can interrupt at all.
         with self._watch.limit(self._timeout_s + 5, name):
+            task: asyncio.Future[Any] | None = None
             try:
-                return await asyncio.wait_for(getattr(self._memory, name)(own), self._timeout_s)
-            except TimeoutError as error:
-                raise DesignError(f"{name} ran longer than {self._timeout_s:g} s") from error
+                task = asyncio.ensure_future(getattr(self._memory, name)(own))
+                await asyncio.wait({task}, timeout=self._timeout_s)
+                if not task.done():
+                    if reason := stalled():
+                        raise InfraError(f"{name}: {reason}")
+                    raise DesignError(f"{name} ran longer than {self._timeout_s:g} s")
+                return task.result()
+            except DesignError:
+                raise
             except InfraError:
                 raise
             except Exception as error:
                 raise DesignError(design_traceback(error)) from error
+            finally:
+                if task is not None:
+                    task.cancel()
 
 
 def design_traceback(error: BaseException) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sqlite3
 import stat
 
 import httpx2
+import openai
 import pytest
 
 from core.gateway.gateway import GatewaySettings, ModelUnavailable, split_effort
@@ -16,7 +18,7 @@ from evals.utils import gateway_client
 from evals.utils.gateway_client import InfraError, RequestRejected, call_purpose, call_scope
 from evals.utils.hire_agent import Agent
 
-from .stub import Answer, RunningGateway, chat, run
+from .stub import Answer, RunningGateway, chat, error, run
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -81,6 +83,25 @@ def test_the_request_reaches_the_provider_unchanged_with_the_real_key(gateway, p
     assert seen.headers["authorization"] == "Bearer sk-secret"
     assert token not in str(seen.headers)
     assert not [name for name in seen.headers if name.startswith("x-alma")]
+
+
+def test_the_openai_client_fits_the_door(gateway, provider):
+    async def ask() -> tuple[str, int]:
+        transport = httpx2.AsyncHTTPTransport(uds=str(gateway.gateway.socket_path))
+        async with openai.AsyncOpenAI(
+            api_key=gateway.gateway.issue_token({}),
+            base_url="http://gateway/v1",
+            max_retries=0,
+            default_headers={"x-alma-purpose": "memory"},
+            http_client=httpx2.AsyncClient(transport=transport),
+        ) as client:
+            said = await client.chat.completions.create(model="m", messages=MESSAGES)
+            provider.script = [Answer(404, error("no such model", "model_not_found"))]
+            with pytest.raises(openai.NotFoundError, match="no such model"):
+                await client.chat.completions.create(model="n", messages=MESSAGES)
+            return said.choices[0].message.content, said.usage.prompt_tokens
+
+    assert asyncio.run(ask()) == ("hello", 10)
 
 
 def test_an_effort_suffix_becomes_reasoning_effort(gateway, provider):
