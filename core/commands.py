@@ -50,6 +50,7 @@ async def execute(options: Options, resume: bool = False) -> int:
         _check_checkpoint(options)
     kind = sandbox_of(options)
     settings = gateway_settings(options)
+    refuse_unknown_price(options, settings)
     with Progress() as progress:
         try:
             await check_models(settings, options.models, progress.say)
@@ -58,7 +59,6 @@ async def execute(options: Options, resume: bool = False) -> int:
         except ProviderDown as error:
             progress.say(f"run_main.py: {error}")
             return EXIT_FAILED
-        refuse_unknown_price(options, settings)
         async with open_run(options, folder, tasks, kind, progress, reopen=resume) as run:
             progress.say(f"run {options.name}: {options.kind}, seed {options.seed}; {kind.note}")
             if settings.offline:
