@@ -5,6 +5,7 @@
 #   ./run_coding.sh test [pytest args]    install, then the tests
 #   ./run_coding.sh evolve|evaluate|h1 [flags of run_main.py]
 #
+# With a key of OpenAI a run stops at 5 USD, unless --max_cost_usd or --max_tokens says otherwise.
 # Needs Python 3.11 or newer and git; never needs root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -16,7 +17,7 @@ case "${1:-}" in
   *) fail "unknown command '$1': use test, evolve, evaluate or h1 (no command: a small evolution)" 2 ;;
 esac
 if [[ "${1:-}" == "-h" || "${1:-}" == "--help" ]]; then
-  sed -n '2,9s/^# \{0,1\}//p' "$0"
+  sed -n '2,10s/^# \{0,1\}//p' "$0"
   exit 0
 fi
 
@@ -46,6 +47,20 @@ install() {
   echo "$wanted" > .venv/installed
 }
 
+# The cap of a run that pays. Not for a server of your own (its prices are not known), nor for what was begun before.
+has_key() {
+  .venv/bin/python -c 'import os, sys
+from dotenv import load_dotenv
+load_dotenv(os.environ.get("DOTENV_PATH") or ".env")
+sys.exit(not os.environ.get("OPENAI_API_KEY") or bool(os.environ.get("OPENAI_BASE_URL")))'
+}
+cap() {
+  case " $* " in
+    *" --max_cost_usd"*|*" --max_tokens"*|*" --resume"*|*" --replay"*|*" --pack"*|*" --costs"*) return ;;
+  esac
+  if has_key; then echo "--max_cost_usd 5"; fi
+}
+
 install
 command="${1:-}"
 [[ $# -gt 0 ]] && shift
@@ -53,11 +68,11 @@ case "$command" in
   test)
     exec .venv/bin/python -m pytest "$@" ;;
   evolve)
-    exec .venv/bin/python run_main.py --status train "$@" ;;
+    exec .venv/bin/python run_main.py --status train $(cap "$@") "$@" ;;
   evaluate)
-    exec .venv/bin/python run_main.py --status test "$@" ;;
+    exec .venv/bin/python run_main.py --status test $(cap "$@") "$@" ;;
   h1)
-    exec .venv/bin/python run_main.py --experiment h1 "$@" ;;
+    exec .venv/bin/python run_main.py --experiment h1 $(cap "$@") "$@" ;;
   "")
-    exec .venv/bin/python run_main.py --status train --train_size 27 --steps 2 --update_size 8 --repeats 1 ;;
+    exec .venv/bin/python run_main.py --status train --train_size 27 --steps 2 --update_size 8 --repeats 1 $(cap) ;;
 esac

@@ -5,16 +5,21 @@
     python run_main.py --experiment h1 --memo_SHA claude_md          does memory help? paired over all tasks
     python run_main.py --resume RUN                                 go on with a run that was stopped
     python run_main.py --export RUN claude_md --to AGENTS.md        what a design has learned, as a document
+    python run_main.py --replay RUN                                 do a finished run again from its ledger, and compare
+    python run_main.py --pack RUN                                   one file of it, for others to replay
+    python run_main.py --costs RUN                                  what its model calls cost, and what they were for
 
 Results go to stdout, progress to stderr; everything a run produced is in logs/RUN. Exit codes: 0 done, 2 wrong usage,
-130 interrupted (resumable), 1 anything else.
+3 stopped at the budget (resumable), 130 interrupted (resumable), 1 anything else.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import datetime
+import math
 import os
 import re
 import signal
@@ -85,6 +90,13 @@ def parser() -> argparse.ArgumentParser:
         help="h1: compare means of repeats on the split of --status and --train_size instead; underpowered",
     )
     add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
+    add(
+        "--replay",
+        metavar="RUN|FILE",
+        help="do a finished run (or a packed one) again, every model call answered from its ledger, and compare",
+    )
+    add("--pack", metavar="RUN", help="write a finished run into one file, without keys and paths")
+    add("--costs", metavar="RUN", help="print tokens and USD of a run by purpose, design and model")
     add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")
     add(
         "--export",
@@ -158,6 +170,26 @@ def parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help="model that writes designs (default gpt-4.1 with a key, else offline)",
     )
+    for name, what in (("rpm", "requests"), ("tpm", "tokens")):
+        add(
+            f"--{name}",
+            type=_at_least(1),
+            metavar="N",
+            help=f"send at most N {what} a minute to each model (default: what its server tells)",
+        )
+    add(
+        "--history_limit",
+        type=_at_least(1000),
+        metavar="TOKENS",
+        help="cut old observations out of the agent's conversation beyond this length (default: never)",
+    )
+    add(
+        "--max_cost_usd",
+        type=_amount,
+        metavar="USD",
+        help="stop before more than this is spent on models (exit code 3); --resume takes a larger one",
+    )
+    add("--max_tokens", type=_at_least(1), metavar="N", help="the same, for prompt and completion tokens")
     add = p.add_argument_group("evolution").add_argument
     add("--steps", type=_at_least(0), default=10, metavar="N", help="steps of evolution (default 10)")
     add("--selection", choices=["alma"], default="alma", help="how parents are chosen")
@@ -210,6 +242,27 @@ def _at_least(least: int):
     return convert
 
 
+def _amount(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def folder_of(flag: str, run: str) -> Path:
+    """The folder of the run that ``flag`` names.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not re.fullmatch(r"[\w.-]+", run):
+        raise UsageError(f"{flag} takes the name of a run in {log_dir()}, not '{run}'")
+    folder = log_dir() / run
+    if not (folder / "options.json").is_file():
+        raise UsageError(f"{folder} is no run: it has no options.json")
+    return folder
+
+
 def options_from(args: argparse.Namespace) -> Options:
     """Complete and check the command line.
 
@@ -219,9 +272,11 @@ def options_from(args: argparse.Namespace) -> Options:
     if args.plan is not None and (args.grouped or args.resume):
         raise UsageError("--plan goes with --experiment h1, without --grouped or --resume")
     if args.resume:
-        if not re.fullmatch(r"[\w.-]+", args.resume):
-            raise UsageError(f"--resume takes the name of a run in {log_dir()}, not '{args.resume}'")
-        return Options.load(log_dir() / args.resume / "options.json")
+        begun = Options.load(folder_of("--resume", args.resume) / "options.json")
+        larger = {name: getattr(args, name) for name in ("max_cost_usd", "max_tokens")}
+        return dataclasses.replace(
+            begun, **{name: value for name, value in larger.items() if value is not None}
+        )
     reachable = bool(os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))
     models = {
         name: getattr(args, name) or (default if reachable else OFFLINE)
@@ -258,6 +313,7 @@ def options_from(args: argparse.Namespace) -> Options:
         **{**own, **models, "memo_SHA": designs},
         kind=kind,
         name=name,
+        offline=models["execution_model"] == OFFLINE and not reachable,
     )
 
 
@@ -268,20 +324,39 @@ def main(argv: list[str] | None = None) -> int:
     load_dotenv(dotenv or PROJECT_ROOT / ".env")
     try:
         args = parser().parse_args(argv)
+        # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        if args.costs or args.pack or args.replay:
+            return _look_at(args)
         options = None if args.export else options_from(args)
         # Imported late: --help and a wrong flag should not wait for scipy.
         from core.commands import execute
         from core.memory_export import export_memory
 
-        # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         if options is None:
             return asyncio.run(export_memory(*args.export, args.to))
-        return asyncio.run(execute(options, args.plan))
+        return asyncio.run(execute(options, resume=bool(args.resume), plan=args.plan))
     except UsageError as error:
         return _fail(str(error), EXIT_USAGE)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def _look_at(args: argparse.Namespace) -> int:
+    """What is done with a run that exists."""
+    if args.costs:
+        from core.report.costs import print_costs
+
+        return print_costs(folder_of("--costs", args.costs))
+    if args.pack:
+        from core.pack import pack
+
+        print(pack(folder_of("--pack", args.pack)))
+        return EXIT_DONE
+    from core.replay import replay
+
+    packed = Path(args.replay)
+    return asyncio.run(replay(packed if packed.is_file() else folder_of("--replay", args.replay)))
 
 
 def _fail(message: str, code: int) -> int:

@@ -9,77 +9,109 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.design_file import Design, DesignError, resolve_design
+from core.design_file import Design, DesignError
 from core.eval_in_container import InfraError
 from core.experiments import grouped, h1
 from core.experiments.evaluate import Row, evaluate_designs
 from core.experiments.plan import plan as plan_of
 from core.experiments.plan import read_pilot
-from core.gateway.gateway import GatewaySettings, ModelUnavailable
+from core.gateway.gateway import ModelUnavailable
+from core.gateway.preflight import ProviderDown, check_models
+from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
-from core.options import PROJECT_ROOT, Options, UsageError, log_dir
+from core.options import MEMO_ARCHIVE, Options, UsageError, log_dir
+from core.preview import expected, refuse_unknown_price
 from core.progress import Progress
 from core.report import h1 as h1_report
 from core.report import tables
-from core.run import Run, open_run, split_of, tasks_of
+from core.run import Run, find_design, gateway_settings, open_run, split_of, tasks_of
 from core.saved_memory import check_memories, save_memories
 from evals.utils import gateway_client
 from evals.utils.sandbox import SandboxKind, SandboxUnavailable, probe
 
-MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
-EXIT_DONE, EXIT_FAILED = 0, 1
+EXIT_DONE, EXIT_FAILED, EXIT_BUDGET = 0, 1, 3
 
 
-async def execute(options: Options, plan: str | None = None) -> int:
+async def execute(options: Options, resume: bool = False, plan: str | None = None) -> int:
     """Do what the options say; returns the exit code.
 
     Args:
+        resume: go on with the run of that name.
         plan: only print the plan of an experiment, estimated from the run of this name if it is not empty.
 
     Raises:
         UsageError: it cannot be done as asked; nothing has been written.
         asyncio.CancelledError: interrupted; the run can be resumed.
     """
-    tasks = tasks_of(options)
-    designs = _designs(options)
+    folder = log_dir() / options.name
+    inputs = Inputs(folder)
+    tasks = tasks_of(options, inputs)
+    designs = _designs(options, lambda name: find_design(name, inputs, MEMO_ARCHIVE, options.task_type))
     if options.kind == "h1":
         projects = {task.instance_id: task.project for task in tasks.values()}
         h1.check(options, projects, designs)
     if options.kind != "h1" or options.grouped:
         split_of(options, tasks)
-    check_memories(options, designs, tasks)
-    if options.history_ckpt_path is not None:
+    if not resume:
+        check_memories(options, designs, tasks)
+    if options.history_ckpt_path is not None and inputs.history is None:
         _check_checkpoint(options)
     if plan is not None:
         labels = [design.sha for design in designs]
         pilot = read_pilot(plan, labels[1:]) if plan else None
         print("\n".join(plan_of(options, projects, labels, pilot)))
         return EXIT_DONE
-    kind = _sandbox(options)
-    settings = GatewaySettings.from_environment(options.execution_model)
-    for model in (options.execution_model, options.meta_model):
+    kind = sandbox_of(options)
+    settings = gateway_settings(options)
+    refuse_unknown_price(options, settings)
+    with Progress() as progress:
         try:
-            settings.check_model(model)
+            await check_models(settings, options.models, progress.say)
         except ModelUnavailable as error:
             raise UsageError(str(error)) from error
-    with Progress() as progress:
-        async with open_run(options, log_dir() / options.name, tasks, kind, progress) as run:
+        except ProviderDown as error:
+            progress.say(f"run_main.py: {error}")
+            return EXIT_FAILED
+        async with open_run(options, folder, tasks, kind, progress, reopen=resume) as run:
             progress.say(f"run {options.name}: {options.kind}, seed {options.seed}; {kind.note}")
             if settings.offline:
                 progress.say(
                     "model: offline (embedded repair program, no key needed; --execution_model takes another)"
                 )
+            for line in expected(run):
+                progress.say(line)
             try:
                 return await KINDS[options.kind](run)
-            except InfraError as error:
-                run.summarise("interrupted", error=str(error))
-                progress.say(f"stopped: {error}\ngo on with: python run_main.py --resume {options.name}")
-                return EXIT_FAILED
+            except (*OUTAGES, OSError) as error:
+                return await _stopped(run, error)
             except asyncio.CancelledError:
                 run.summarise("interrupted")
                 progress.say(f"interrupted; go on with: python run_main.py --resume {options.name}")
                 raise
+
+
+OUTAGES = (InfraError, gateway_client.InfraError, gateway_client.RequestRejected)
+"""How work ends for reasons outside the designs: in evaluations, and in the meta agent's own calls."""
+
+
+async def _stopped(run: Run, error: Exception) -> int:
+    """Leave a run that cannot go on so that it can be resumed; returns the exit code."""
+    answers, again = run.gateway.answers, f"python run_main.py --resume {run.options.name}"
+    if answers.paid_calls:
+        run.progress.say(f"waiting for {answers.paid_calls} model calls under way (Ctrl-C drops them)")
+        await answers.finish_paid_calls()
+    reached = answers.budget.exhausted
+    try:
+        run.summarise("budget" if reached else "interrupted", error=reached or str(error))
+    except OSError as full:
+        run.progress.say(f"summary.json could not be written: {full}")
+    if reached:
+        unit = "--max_tokens" if "tokens" in reached else "--max_cost_usd"
+        run.progress.say(f"stopped: {reached}\ngo on with a larger budget: {again} {unit} N")
+        return EXIT_BUDGET
+    run.progress.say(f"stopped: {error}\ngo on with: {again}")
+    return EXIT_FAILED
 
 
 def _check_checkpoint(options: Options) -> None:
@@ -95,25 +127,34 @@ def _check_checkpoint(options: Options) -> None:
         raise UsageError(str(error)) from error
 
 
-def _sandbox(options: Options) -> SandboxKind:
+def sandbox_of(options: Options) -> SandboxKind:
+    """The sandbox that was asked for.
+
+    Raises:
+        UsageError: it does not work here.
+    """
     try:
         return probe(options.sandbox)
     except SandboxUnavailable as error:
         raise UsageError(str(error)) from error
 
 
-def _designs(options: Options) -> list[Design]:
-    """The designs to compare; those of an experiment behind its control."""
+def _designs(options: Options, find: Callable[[str], Design]) -> list[Design]:
+    """The designs to compare; those of an experiment behind its control.
+
+    Raises:
+        UsageError: one of them there is not.
+    """
     control = [options.baseline] if options.kind == "h1" else []
     names = control + [name for name in options.memo_SHA if name not in control]
     try:
-        return [resolve_design(name, MEMO_ARCHIVE, options.task_type) for name in names]
+        return [find(name) for name in names]
     except DesignError as error:
         raise UsageError(str(error)) from error
 
 
 async def _evaluate(run: Run) -> int:
-    designs = _designs(run.options)
+    designs = _designs(run.options, run.design)
     evaluator = run.evaluator(split_of(run.options, run.tasks), designs)
     rows = await evaluate_designs(run, evaluator, designs)
     n = next((r.score.n_tasks for r in rows if r.score), 0)
@@ -128,7 +169,7 @@ async def _evaluate(run: Run) -> int:
 
 
 async def _h1(run: Run) -> int:
-    designs = _designs(run.options)
+    designs = _designs(run.options, run.design)
     if run.options.grouped:
         return await _h1_grouped(run, designs)
     outcomes = await h1.run_arms(run, [h1.Arm(design.sha, design) for design in designs])
@@ -180,8 +221,8 @@ async def _evolve(run: Run) -> int:
             run.designs = _archived(run, archive)
             run.summarise("interrupted")
 
+    archive = _archive(run)
     try:
-        archive = Memo_Manager.load(run.folder, MEMO_ARCHIVE / options.task_type)
         agent = _meta_agent(run, archive, on_event)
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -195,6 +236,17 @@ async def _evolve(run: Run) -> int:
     return EXIT_DONE
 
 
+def _archive(run: Run) -> Memo_Manager:
+    """The run's archive. A damaged one is put aside: all that led to it is in the ledger and in the evaluations."""
+    designs_dir = run.memo_archive / run.options.task_type
+    try:
+        return Memo_Manager.load(run.folder, designs_dir)
+    except ValueError as error:
+        (run.folder / "archive.json").rename(run.folder / "archive.json.damaged")
+        run.progress.say(f"{error}; it is put aside as archive.json.damaged and made again from the ledger")
+        return Memo_Manager(run.folder, designs_dir)
+
+
 def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], None]) -> MetaAgent:
     options = run.options
     return MetaAgent(
@@ -202,7 +254,7 @@ def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], Non
         options.meta_model,
         options.execution_model,
         options.status,
-        options.history_ckpt_path,
+        run.inputs.history,
         evaluator=run.evaluator(split_of(options, run.tasks)),
         archive=archive,
         rng=random.Random(options.seed),

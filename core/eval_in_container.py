@@ -18,7 +18,7 @@ from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
 from core.options import PROJECT_ROOT
 from envs_archive.coding.tasks import Split, Task
-from evals.contract import Episode, EvalResult, EvalSpec, Verdict
+from evals.contract import Episode, EvalResult, EvalSpec, Verdict, read_episodes, write_atomic
 from evals.utils.sandbox import Limits, SandboxKind, View, sandboxed_argv
 
 TRIES = 3
@@ -57,6 +57,7 @@ class EvaluationSettings:
     memory_tokens: int = 4000
     inner: dict[str, Path] = field(default_factory=dict)
     load_memory: dict[str, Path] = field(default_factory=dict)
+    history_limit: int | None = None
     env: dict[str, Any] = field(default_factory=dict)
 
 
@@ -135,8 +136,9 @@ class Evaluator:
         folder.mkdir(exist_ok=True)
         key = " ".join([str(self._settings.seed), *update])
         path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.jsonl"
-        if not path.exists():
-            path.write_text("".join(e.to_json() + "\n" for e in chosen), encoding="utf-8")
+        content = "".join(e.to_json() + "\n" for e in chosen).encode("utf-8")
+        if not path.exists() or path.read_bytes() != content:
+            write_atomic(path, content)
         return path
 
     async def _collect(self) -> list[Episode]:
@@ -172,6 +174,7 @@ class Evaluator:
             update_concurrency=settings.update_concurrency,
             retrieve_concurrency=settings.retrieve_concurrency,
             sandbox=self._kind.kind,
+            history_limit=settings.history_limit,
             env=settings.env,
         )
         folder = self._folder(label, mode, spec)
@@ -180,6 +183,8 @@ class Evaluator:
             result = await run_evaluation(spec, folder, self._gateway, self._desk, self._kind)
             if result.status != "infra_error":
                 return result
+            if self._gateway.answers.stopped:
+                raise InfraError(self._gateway.answers.stopped)
         raise InfraError(f"evaluation of {label} ({mode}) failed {TRIES} times: {result.error}; see {folder}")
 
     def _public(self, task: str) -> dict[str, Any]:
@@ -190,7 +195,7 @@ class Evaluator:
         number = 1
         while True:
             folder = self._run_dir / "evaluations" / f"{folder_name(label)}_{mode}_{number}"
-            if not (folder / "spec.json").exists() or EvalSpec.load(folder / "spec.json") == spec:
+            if _holds(folder, spec):
                 folder.mkdir(parents=True, exist_ok=True)
                 return folder
             number += 1
@@ -210,6 +215,38 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
+def _holds(folder: Path, spec: EvalSpec) -> bool:
+    """Whether a folder is that of this evaluation: it is new, or what it was made for is the same."""
+    try:
+        return _identity(EvalSpec.load(folder / "spec.json")) == _identity(spec)
+    except FileNotFoundError:
+        return True
+    except (ValueError, TypeError):  # spoilt: what lies beside it cannot be trusted to be of this evaluation
+        shutil.rmtree(folder)
+        return True
+
+
+def _identity(spec: EvalSpec) -> EvalSpec:
+    """The spec without what may differ between two sessions of a run: where its files lie, and the sandbox."""
+
+    def name(path: str | None) -> str | None:
+        return None if path is None else Path(path).name
+
+    def tasks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**row, "base": name(row["base"])} for row in rows]
+
+    return dataclasses.replace(
+        spec,
+        design_path=name(spec.design_path),
+        inner_path=name(spec.inner_path),
+        load_memory=name(spec.load_memory),
+        collection=name(spec.collection),
+        update_tasks=tasks(spec.update_tasks),
+        retrieve_tasks=tasks(spec.retrieve_tasks),
+        sandbox="",
+    )
+
+
 async def run_evaluation(
     spec: EvalSpec, folder: Path, gateway: Gateway, desk: GradingDesk, kind: SandboxKind
 ) -> EvalResult:
@@ -218,8 +255,10 @@ async def run_evaluation(
     Returns:
         the result; rewards are those of the grading desk, whatever the subprocess wrote.
     """
-    if (folder / "result.json").exists():
-        return _checked(spec, EvalResult.load(folder), desk.verdicts(folder.name))
+    finished = _finished(spec, folder, desk.verdicts(folder.name))
+    if finished is not None:
+        return finished
+    _mend(spec, folder, desk.verdicts(folder.name))
     spec.save(folder / "spec.json")
     token = gateway.issue_token({"evaluation": folder.name, "design": spec.design})
     try:
@@ -241,6 +280,30 @@ async def run_evaluation(
     else:
         result.save(folder / "result.json")
     return result
+
+
+def _finished(spec: EvalSpec, folder: Path, verdicts: dict[Key, Verdict]) -> EvalResult | None:
+    """The result of an earlier session; None when there is none, or it met an outage, or its files are spoilt."""
+    try:
+        written = EvalResult.load(folder)
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    result = _checked(spec, written, verdicts)
+    return None if result.status == "infra_error" or result.status != written.status else result
+
+
+def _mend(spec: EvalSpec, folder: Path, verdicts: dict[Key, Verdict]) -> None:
+    """Leave of a broken-off try only the episodes that need not run again: whole, and with a verdict."""
+    (folder / "result.json").unlink(missing_ok=True)
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    path = folder / "episodes.jsonl"
+    kept = {(e.phase, e.task, e.repeat): e for e in read_episodes(path)}
+    # A stream that learns on is gone through again from its beginning (its calls are in the ledger).
+    streams = spec.rollout == "sequential"
+    lines = [e.to_json() for k, e in kept.items() if k in verdicts and not (streams and k[0] == "retrieve")]
+    content = "".join(line + "\n" for line in lines).encode("utf-8")
+    if path.exists() and path.read_bytes() != content:
+        write_atomic(path, content)
 
 
 def _checked(spec: EvalSpec, result: EvalResult, verdicts: dict[Key, Verdict]) -> EvalResult:

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from typing import Any
 from envs_archive.coding.grading import grade
 from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.tasks import Task
-from evals.contract import Verdict
+from evals.contract import Verdict, read_json_lines
 
 MAX_SUBMISSION_BYTES = 20_000_000
 
@@ -94,16 +95,22 @@ class GradingDesk:
             verdict = await self._grade_once(task, changes)
             if verdict.error is not None:
                 return verdict
-            own[key] = verdict
             self._append(scope["evaluation"], key, verdict)
+            own[key] = verdict
             self._on_graded(Graded(scope["evaluation"], scope["design"], phase, task, repeat, verdict))
         return own[key]
 
     def _append(self, evaluation: str, key: Key, verdict: Verdict) -> None:
-        with open(self._record, "a", encoding="utf-8") as handle:
-            handle.write(json.dumps([evaluation, *key, dataclasses.asdict(verdict)]) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
+        line = json.dumps([evaluation, *key, dataclasses.asdict(verdict)]) + "\n"
+        with open(self._record, "ab", buffering=0) as handle:
+            size = handle.tell()
+            try:
+                if handle.write(line.encode()) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle.fileno())
+            except OSError:  # the disk is full: the next line must not be glued to half of this one
+                handle.truncate(size)
+                raise
 
     async def _grade_once(self, task: str, changes: dict[str, bytes | None]) -> Verdict:
         """The same submission has the same verdict: it is graded once in a run."""
@@ -124,18 +131,19 @@ class GradingDesk:
 
 
 def _read_record(path: Path) -> dict[str, dict[Key, Verdict]]:
-    """Verdicts by evaluation; a line that a kill cut short is dropped, so that it is graded again."""
+    """Verdicts by evaluation; an end that a kill or a power cut spoilt is dropped, so that it is graded again."""
     verdicts: dict[str, dict[Key, Verdict]] = {}
-    if not path.exists():
-        return verdicts
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    for line in whole.splitlines():
-        evaluation, phase, task, repeat, verdict = json.loads(line)
-        verdicts.setdefault(evaluation, {})[(phase, task, repeat)] = Verdict.from_dict(verdict)
+    lines, size = read_json_lines(path, _parse_verdict)
+    if path.exists():
+        os.truncate(path, size)
+    for evaluation, key, verdict in lines:
+        verdicts.setdefault(evaluation, {})[key] = verdict
     return verdicts
+
+
+def _parse_verdict(line: str) -> tuple[str, Key, Verdict]:
+    evaluation, phase, task, repeat, verdict = json.loads(line)
+    return evaluation, (phase, task, repeat), Verdict.from_dict(verdict)
 
 
 def _decode(changes: Any) -> dict[str, bytes | None]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import random
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from core.design_file import NO_MEMORY, content_sha, file_name
 from core.selection import Candidate
-from evals.contract import write_json_atomic
+from evals.contract import write_atomic, write_json_atomic
 
 SCHEMA = 1
 
@@ -185,11 +185,10 @@ class Memo_Manager:
         """Write a generated source to the archive's folder under its content SHA."""
         content = content_sha(source)
         path = self.designs_dir / file_name(content)
-        if not path.exists():
+        encoded = source.encode("utf-8")
+        if not path.exists() or path.read_bytes() != encoded:
             self.designs_dir.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(source, encoding="utf-8")
-            temporary.replace(path)
+            write_atomic(path, encoded)
         return content, path
 
     def keep_examples(self, sha: str, examples: list[dict[str, Any]]) -> str:
@@ -321,9 +320,17 @@ class Memo_Manager:
             self.rng_state = (version, tuple(internal), gauss)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}: not a readable archive: {error}") from error
+        for name in (name for r in self.records for name in (r.sha, r.path, r.examples) if name is not None):
+            if not re.fullmatch(r"(?:\w+/)?\w[\w.-]*", name):  # it may come from others
+                raise ValueError(f"{path}: '{name}' leads out of its folder")
         missing = [r.path for r in self.records if not self.path(r).is_file()]
         if missing:
             raise ValueError(f"{path}: design file missing: {missing[0]}")
+        for record in self.records:
+            try:
+                self.examples(record)
+            except (OSError, ValueError) as error:
+                raise ValueError(f"{path}: {record.examples} cannot be read: {error}") from error
 
 
 def _record(data: dict[str, Any]) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from evals.contract import write_json_atomic
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
 OFFLINE = "offline"
 
 
@@ -52,6 +54,17 @@ class Options:
     load_memory: str | None = None
     builds: int = 1
     grouped: bool = False
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    offline: bool | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    history_limit: int | None = None
+
+    @property
+    def models(self) -> list[str]:
+        """The models that the run will call; only evolution has a meta agent."""
+        return [self.execution_model] + [self.meta_model] * (self.kind == "evolve")
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))
@@ -65,7 +78,12 @@ class Options:
         """
         try:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**data)
+            options = cls(**data)
+            # Both become names of folders, and a packed run comes from others.
+            for name in (options.name, options.task_type):
+                if not re.fullmatch(r"\w[\w.-]*", name):
+                    raise ValueError(f"'{name}' is no plain name")
+            return options
         except FileNotFoundError as error:
             raise UsageError(f"{path.parent} is no run that can be resumed: it has no {path.name}") from error
         except (ValueError, TypeError) as error:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import json
 import math
+import os
+import shutil
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.design_file import NO_MEMORY, Design
+from core.design_file import NO_MEMORY, Design, resolve_design
 from core.eval_in_container import EvaluationSettings, Evaluator, memory_folder
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
-from core.options import Options, UsageError
+from core.inputs import Inputs
+from core.options import MEMO_ARCHIVE, Options, UsageError
 from core.progress import Progress
 from envs_archive.coding.grading import grading_limits
 from envs_archive.coding.grading_rooms import GradingRooms
@@ -44,7 +49,17 @@ class Run:
     config: dict[str, Any]
     progress: Progress
     started: float
+    inputs: Inputs
+    memo_archive: Path
     designs: list[dict[str, Any]] = field(default_factory=list)
+
+    def design(self, name: str) -> Design:
+        """A design of this run by name or SHA.
+
+        Raises:
+            DesignError: there is none.
+        """
+        return find_design(name, self.inputs, self.memo_archive, self.options.task_type)
 
     @property
     def projects(self) -> dict[str, str]:
@@ -71,6 +86,7 @@ class Run:
             }
             if options.load_memory
             else {},
+            history_limit=options.history_limit,
             env=self.config,
         )
         settings = dataclasses.replace(settings, **changes)
@@ -100,7 +116,7 @@ class Run:
             "execution_model": self.options.execution_model,
             "sandbox": self.kind.kind,
             "designs": self.designs,
-            "calls": {"total": spent.calls, "from_ledger": 0},
+            "calls": {"total": spent.calls, "from_ledger": self.gateway.answers.from_ledger},
             "tokens": {
                 "prompt": spent.prompt_tokens,
                 "completion": spent.completion_tokens,
@@ -125,14 +141,50 @@ def finite(value: Any) -> Any:
     return value
 
 
-def tasks_of(options: Options) -> dict[str, Task]:
+def find_design(name: str, inputs: Inputs, memo_archive: Path, task_type: str) -> Design:
+    """A design that the run kept, else the one of that name there is.
+
+    Raises:
+        DesignError: there is none.
+    """
+    return inputs.design(name) or resolve_design(name, memo_archive, task_type)
+
+
+def gateway_settings(options: Options) -> GatewaySettings:
+    """How a run with these options reaches its models, and how much it may spend.
+
+    A run that was begun offline stays so, whatever key there is by now: its designs' calls of other models too.
+
+    Raises:
+        UsageError: it was begun with a key or a server, and there is none.
+    """
+    settings = GatewaySettings.from_environment(
+        options.execution_model,
+        {} if options.offline else os.environ,
+        rpm=options.rpm,
+        tpm=options.tpm,
+        max_cost_usd=options.max_cost_usd,
+        max_tokens=options.max_tokens,
+    )
+    if settings.offline and options.offline is False:
+        raise UsageError(
+            f"{options.name} was begun with a key or a server: set OPENAI_API_KEY or OPENAI_BASE_URL"
+        )
+    return settings
+
+
+def tasks_of(options: Options, inputs: Inputs | None = None) -> dict[str, Task]:
     """The tasks of a run by id.
+
+    Args:
+        inputs: of the run; once it has kept its tasks, they are those.
 
     Raises:
         UsageError: the file is missing or broken.
     """
+    path = (inputs.tasks if inputs else None) or Path(options.tasks)
     try:
-        return {task.instance_id: task for task in load_tasks(Path(options.tasks))}
+        return {task.instance_id: task for task in load_tasks(path)}
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
 
@@ -160,12 +212,24 @@ def split_of(options: Options, tasks: dict[str, Task]) -> Split:
 
 @contextlib.asynccontextmanager
 async def open_run(
-    options: Options, folder: Path, tasks: dict[str, Task], kind: SandboxKind, progress: Progress
+    options: Options,
+    folder: Path,
+    tasks: dict[str, Task],
+    kind: SandboxKind,
+    progress: Progress,
+    *,
+    reopen: bool = False,
+    settings: GatewaySettings | None = None,
+    memo_archive: Path = MEMO_ARCHIVE,
 ) -> AsyncIterator[Run]:
     """Create (or reopen) the run's folder, prepare its tasks and start its gateway.
 
+    Args:
+        reopen: the folder may hold a run that has begun.
+        settings: how models are reached; by default what the options and the environment say.
+
     Raises:
-        UsageError: the folder cannot be written, or another process works in it.
+        UsageError: the folder cannot be written, another process works in it, or its ledger is damaged.
     """
     started = time.monotonic()
     try:
@@ -180,23 +244,87 @@ async def open_run(
         lock.close()
         raise UsageError(f"another process is working in {folder}") from error
     with lock:
-        options.save(folder / "options.json")
+        if (folder / "options.json").exists() and not reopen:
+            raise UsageError(f"{folder} exists: take another --result_dir, or --resume {folder.name}")
         config = load_config()
-        bases = {name: await prepare_base(task, folder / "bases" / name) for name, task in tasks.items()}
-        gateway = Gateway(folder, GatewaySettings.from_environment(options.execution_model))
         rooms = GradingRooms(kind, grading_limits(config))
-        desk = GradingDesk(
-            folder / "verdicts.jsonl",
-            tasks,
-            bases,
-            rooms,
-            GRADING_CONCURRENCY,
-            progress.episode,
-        )
-        gateway.add_grader(desk.grade)
-        await gateway.start()
         try:
-            yield Run(options, folder, tasks, bases, gateway, desk, kind, config, progress, started)
+            rooms.warm()  # beside the preparation of the bases
+            inputs = Inputs(folder)
+            options = await _begin(options, folder, tasks, inputs, memo_archive)
+            if changed := inputs.changed_code():
+                progress.say(
+                    f"this program has changed since the run was begun ({', '.join(changed[:3])}"
+                    f"{', ...' if len(changed) > 3 else ''}): what is finished is kept, the rest runs as it is now"
+                )
+            bases = {name: folder / "bases" / name for name in tasks}
+            gateway = Gateway(folder, settings or gateway_settings(options), progress.say)
+            desk = GradingDesk(
+                folder / "verdicts.jsonl",
+                tasks,
+                bases,
+                rooms,
+                GRADING_CONCURRENCY,
+                progress.episode,
+            )
+            gateway.add_grader(desk.grade)
+            try:
+                await gateway.start()
+            except sqlite3.Error as error:
+                raise UsageError(
+                    f"{gateway.ledger_path} cannot be used ({error}): put a whole one in its place, or move it away "
+                    "and have the calls of unfinished work made, and paid, again"
+                ) from error
+            started -= _earlier_seconds(folder)
+            try:
+                yield Run(
+                    options,
+                    folder,
+                    tasks,
+                    bases,
+                    gateway,
+                    desk,
+                    kind,
+                    config,
+                    progress,
+                    started,
+                    inputs,
+                    memo_archive,
+                )
+            finally:
+                if waiting := gateway.answers.paid_calls:
+                    progress.say(f"waiting for {waiting} model calls under way (Ctrl-C drops them)")
+                await gateway.stop()
         finally:
-            await gateway.stop()
             await rooms.close()
+
+
+async def _begin(
+    options: Options, folder: Path, tasks: dict[str, Task], inputs: Inputs, memo_archive: Path
+) -> Options:
+    """Keep in the folder what the run was asked for and all it takes from outside; does what is not done yet."""
+    for left in (*folder.glob(".*.tmp"), *folder.glob("e*/.*.tmp"), *folder.glob("evaluations/*/.*.tmp")):
+        left.unlink()
+    options.save(folder / "options.json")
+    if inputs.tasks is None:
+        shutil.rmtree(folder / "bases")
+        for name, task in tasks.items():
+            await prepare_base(task, folder / "bases" / name)
+        os.sync()  # the task file says that the trees are whole
+        inputs.keep_tasks(tasks)
+    if options.history_ckpt_path is not None and inputs.history is None:
+        inputs.keep_history(Path(options.history_ckpt_path), memo_archive / options.task_type)
+    kept = inputs.keep_designs(
+        options, lambda name: find_design(name, inputs, memo_archive, options.task_type)
+    )
+    if kept != options:
+        kept.save(folder / "options.json")
+    return kept
+
+
+def _earlier_seconds(folder: Path) -> float:
+    """What earlier sessions of the run took, as far as its last summary tells."""
+    try:
+        return float(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["wall_s"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0

@@ -8,24 +8,62 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
 
 Phase = Literal["update", "retrieve"]
 Status = Literal["ok", "design_error", "infra_error"]
 Ending = Literal["submit", "step_limit", "context", "refused", "infra"]
 
 
-def write_json_atomic(path: Path, data: Any) -> None:
-    """Write JSON so that a reader sees the old file or the whole new one, never half of it."""
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that, whatever happens, the old one or the whole new one is there; on disk when it returns."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8") as handle:
-        json.dump(data, handle, ensure_ascii=False, indent=1)
-        handle.write("\n")
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name is on disk too: files written later may refer to it
+    finally:
+        os.close(folder)
+
+
+def write_json_atomic(path: Path, data: Any) -> None:
+    """Write JSON so that, whatever happens, the old file or the whole new one is there."""
+    text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+    write_atomic(path, text.encode("utf-8"))
+
+
+def read_json_lines(path: Path, parse: Callable[[str], T]) -> tuple[list[T], int]:
+    """Read a file that only ever grows by whole lines.
+
+    A kill or a power cut leaves its end cut short, or full of what was never written: reading ends at the first line
+    that is not whole.
+
+    Returns:
+        (values, size in bytes of the whole lines).
+    """
+    values: list[T] = []
+    size = 0
+    content = path.read_bytes() if path.exists() else b""
+    while (end := content.find(b"\n", size)) >= 0:
+        try:
+            values.append(parse(content[size:end].decode("utf-8")))
+        except (ValueError, TypeError):
+            break
+        size = end + 1
+    return values, size
 
 
 def _known_fields(cls: type, data: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +94,7 @@ class EvalSpec:
         interleaved: the parent says when each retrieve episode of a batched rollout may start.
         memory_timeout_s: limit of one retrieve or one update.
         memory_token_limit: longer memory text is cut before it goes into the prompt.
+        history_limit: tokens of the agent's conversation beyond which old observations are cut; None never cuts.
         env: configuration of the environment (``coding_config.yaml``, checked by the parent).
     """
 
@@ -78,6 +117,7 @@ class EvalSpec:
     load_memory: str | None = None
     export: list[dict[str, Any]] = field(default_factory=list)
     sandbox: str = "process"
+    history_limit: int | None = None
     env: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -116,6 +156,7 @@ class Episode:
         memory_tokens: size of the memory text in the prompt.
         memory_calls: model calls the design made to retrieve it, embeddings included.
         memory_seconds: what retrieving it took.
+        cut_observations: what ``history_limit`` cut out of the conversation.
     """
 
     task: str
@@ -133,6 +174,7 @@ class Episode:
     memory_tokens: int = 0
     memory_calls: int = 0
     memory_seconds: float = 0.0
+    cut_observations: int = 0
     seconds: float = 0.0
     grading_seconds: float = 0.0
     init: dict[str, Any] = field(default_factory=dict)
@@ -149,25 +191,8 @@ class Episode:
 
 
 def read_episodes(path: Path) -> list[Episode]:
-    """Read ``episodes.jsonl``; a truncated last line (a kill in mid-write) is dropped.
-
-    Raises:
-        ValueError: a line other than the last cannot be read.
-    """
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    episodes = []
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        try:
-            episodes.append(Episode.from_json(line))
-        except (ValueError, TypeError) as error:
-            if number == len(lines):
-                break
-            raise ValueError(f"{path}, line {number}: {error}") from error
-    return episodes
+    """Read ``episodes.jsonl`` up to the first line that is not whole."""
+    return read_json_lines(path, Episode.from_json)[0]
 
 
 @dataclass

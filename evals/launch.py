@@ -15,6 +15,7 @@ import importlib.util
 import inspect
 import itertools
 import os
+import random
 import sys
 import time
 import types
@@ -144,22 +145,28 @@ def grader(phase: Phase, repeat: int) -> Callable[[str, dict[str, bytes | None]]
     return lambda task, changes: gateway_client.ask_grade(task, phase, repeat, changes)
 
 
+def _seed_globals(seed: int) -> None:
+    """A design that uses the global random generators does the same in every run, so that a run can be repeated."""
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
+
+
 async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> Updates:
-    """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish.
+    """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish, behind those of a broken-off try.
 
     Returns:
         what it took the design to learn.
     """
     if spec.design_path is not None:
         new_memory(watch, spec)  # a design that cannot even be made is told so before any task is run
+        _seed_globals(spec.seed)
     if spec.export:
         answers = await export(new_memory(watch, spec), spec.export)
         write_json_atomic(folder / "exported.json", answers)
         return Updates()
     episodes = folder / "episodes.jsonl"
     finished = read_episodes(episodes)
-    # A line that a kill cut short is dropped before anything is appended behind it.
-    episodes.write_text("".join(e.to_json() + "\n" for e in finished), encoding="utf-8")
     module, name = ENVIRONMENTS[spec.task_type]
     environment = getattr(importlib.import_module(module), name)
     tasks = list({task["id"]: task for task in spec.update_tasks + spec.retrieve_tasks}.values())
@@ -183,7 +190,7 @@ async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> Updates:
             on_memory,
         )
         collected = read_episodes(Path(spec.collection)) if spec.collection else None
-        await workflow.run_all_tasks(collected, [e for e in finished if e.phase == "retrieve"])
+        await workflow.run_all_tasks(collected, finished)
     return workflow.updates
 
 
@@ -202,7 +209,8 @@ def main() -> int:
         )
 
     def on_hang(message: str) -> None:
-        finish("design_error", message)
+        stalled = gateway_client.stalled()
+        finish("infra_error" if stalled else "design_error", stalled or message)
         os._exit(0)
 
     gateway_client.connect(Path(os.environ["ALMA_GATEWAY"]), os.environ["ALMA_TOKEN"])

@@ -8,9 +8,7 @@ import dataclasses
 import os
 import secrets
 import shutil
-import sqlite3
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +17,19 @@ from typing import Any
 import orjson
 import uvicorn
 
+from core.gateway.answers import Answers, Asked
 from core.gateway.app import GatewayApp, Headers, Scope, invalid, parse_header_object, parse_object
+from core.gateway.budget import Budget
+from core.gateway.codex_provider import PREFIX as CODEX
+from core.gateway.codex_provider import CodexProvider
 from core.gateway.embedded_texts import EmbeddedTexts
-from core.gateway.ledger import CallKey, CallRecord, Ledger
 from core.gateway.offline_provider import MODEL as OFFLINE
 from core.gateway.offline_provider import OfflineProvider
 from core.gateway.openai_provider import OpenAIProvider
-from core.gateway.prices import cost_usd
-from core.gateway.provider import Call, Provider, ProviderError, Reply, Tokens
+from core.gateway.provider import Call, Provider, ProviderError, Reply
+from core.gateway.retrying import Retries
 from evals.contract import Verdict
+from evals.utils.codex_client import INSTALL, CodexAgent, find_codex, user_login
 
 PURPOSES = frozenset({"act", "memory", "analyze", "generate", "repair", "embed"})
 EFFORTS = frozenset({"minimal", "low", "medium", "high"})
@@ -52,23 +54,31 @@ class GatewaySettings:
         tries: how often a call is tried before it counts as an outage.
         timeout_s: for one try.
         backoff_s: the first wait between tries; it doubles.
+        rpm, tpm: requests and tokens per minute and model that may be sent; None for no limit of our own.
         offline_workers: processes of the offline model.
+        max_cost_usd, max_tokens: what the run may spend in its whole life.
+        replay: every call is answered from the ledger, and no model is reached.
     """
 
     offline: bool = False
     api_key: str | None = None
     base_url: str | None = None
     concurrency: int = 64
-    tries: int = 6
+    tries: int = 8
     timeout_s: float = 600.0
     backoff_s: float = 1.0
+    rpm: int | None = None
+    tpm: int | None = None
     offline_workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    replay: bool = False
 
     @classmethod
     def from_environment(
-        cls, execution_model: str, environment: Mapping[str, str] = os.environ
+        cls, execution_model: str, environment: Mapping[str, str] = os.environ, **more: Any
     ) -> GatewaySettings:
-        """Read OPENAI_API_KEY and OPENAI_BASE_URL.
+        """Read OPENAI_API_KEY and OPENAI_BASE_URL; ``more`` are further settings by name.
 
         The run is offline when its execution model is ``offline`` and there is neither a key nor a server:
         then nothing could serve any other name.
@@ -76,13 +86,23 @@ class GatewaySettings:
         key = environment.get("OPENAI_API_KEY") or None
         base_url = environment.get("OPENAI_BASE_URL") or None
         unreachable = key is None and base_url is None
-        return cls(offline=execution_model == OFFLINE and unreachable, api_key=key, base_url=base_url)
+        return cls(offline=execution_model == OFFLINE and unreachable, api_key=key, base_url=base_url, **more)
 
     def check_model(self, model: str) -> None:
         """Raise :class:`ModelUnavailable` when no provider could serve ``model``. Nothing is called."""
         name, _ = split_effort(model)
         if not name.strip():
             raise ModelUnavailable("a model name is empty")
+        if name.startswith(CODEX):
+            if find_codex() is None:
+                raise ModelUnavailable(f"model {model}: the Codex program is not installed: {INSTALL}")
+            if self.api_key is None and user_login() is None:
+                raise ModelUnavailable(f"model {model}: set OPENAI_API_KEY, or log in with: codex login")
+            return
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise ModelUnavailable(
+                f"OPENAI_BASE_URL must begin with http:// or https://, not {self.base_url}"
+            )
         if not self.offline and name != OFFLINE and self.api_key is None and self.base_url is None:
             raise ModelUnavailable(
                 f"model {model}: OPENAI_API_KEY is not set; put it into .env or the environment "
@@ -108,16 +128,29 @@ class Gateway:
     """Args:
     run_dir: ``logs/<run>``; the ledger is ``ledger.sqlite`` in it.
     settings: how models are reached.
+    on_notice: told what the user should know of the models, one line each.
+
+    Attributes:
+        answers: where every call gets its answer, and is entered.
     """
 
-    def __init__(self, run_dir: Path, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        settings: GatewaySettings,
+        on_notice: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._on_notice = on_notice
         self.settings = settings
         self.run = run_dir.name
         self.ledger_path = run_dir / "ledger.sqlite"
-        self._ledger = Ledger(self.ledger_path)
+        self.answers = Answers(
+            self.ledger_path, Budget(settings.max_cost_usd, settings.max_tokens), settings.replay
+        )
         self._embedded = EmbeddedTexts(self._embed)
         self._offline = OfflineProvider(settings.offline_workers)
-        self._openai: Provider | None = None
+        self._openai: OpenAIProvider | None = None
+        self._codex: CodexProvider | None = None
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
         self._turnstile: Turnstile | None = None
@@ -145,8 +178,19 @@ class Gateway:
             raise
 
     async def _start(self) -> None:
+        self.answers.open()
+        if not self.settings.replay:
+            await self._start_providers()
+        # A socket's path is limited to about 100 bytes, so a deep TMPDIR is of no use.
+        parent = tempfile.gettempdir()
+        self._socket_dir = Path(
+            tempfile.mkdtemp(prefix="alma-", dir=parent if len(parent) < _SOCKET_PATH_LIMIT else "/tmp")
+        )
+        await self._serve()
+
+    async def _start_providers(self) -> None:
         settings = self.settings
-        self._ledger.open()
+        retries = Retries(settings.tries, settings.backoff_s)
         if settings.offline:
             await self._offline.start()
         elif settings.api_key or settings.base_url:
@@ -154,17 +198,21 @@ class Gateway:
                 settings.api_key,
                 settings.base_url,
                 concurrency=settings.concurrency,
-                tries=settings.tries,
+                retries=retries,
                 timeout_s=settings.timeout_s,
-                backoff_s=settings.backoff_s,
+                rpm=settings.rpm,
+                tpm=settings.tpm,
+                on_notice=self._on_notice,
             )
             await self._openai.start()
-        # A socket's path is limited to about 100 bytes, so a deep TMPDIR is of no use.
-        parent = tempfile.gettempdir()
-        self._socket_dir = Path(
-            tempfile.mkdtemp(prefix="alma-", dir=parent if len(parent) < _SOCKET_PATH_LIMIT else "/tmp")
-        )
-        await self._serve()
+        if (program := find_codex()) is not None:
+            agent = CodexAgent(
+                [program],
+                api_key=settings.api_key,
+                base_url=settings.base_url,
+                timeout_s=settings.timeout_s,
+            )
+            self._codex = CodexProvider(agent, concurrency=settings.concurrency, retries=retries)
 
     async def _serve(self) -> None:
         routes = {
@@ -196,15 +244,17 @@ class Gateway:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Close the socket, the providers and the ledger. Calls in flight get two seconds."""
+        """Close the socket, the providers and the ledger. What is under way at a paid provider is waited for."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
             self._server = self._serving = None
+        await self.answers.close()
         if self._openai is not None:
             await self._openai.close()
+        if self._codex is not None:
+            await self._codex.close()
         await self._offline.close()
-        await self._ledger.close()
         if self._socket_dir is not None:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
             self._socket_dir = None
@@ -282,49 +332,16 @@ class Gateway:
         if effort is not None:
             request = {"reasoning_effort": effort, **request, "model": model}
             body = orjson.dumps(request)
-        key = self._ledger.key(scope, purpose, request)
-        started = time.monotonic()
-        try:
-            reply = await method(provider)(Call(body, request, purpose))
-            fault = None
-        except ProviderError as error:
-            reply = Reply(orjson.dumps(error.payload()), Tokens(), error.retries)
-            fault = error
-        await self._enter(key, scope, purpose, model, provider.name, reply, fault, time.monotonic() - started)
-        if fault is not None:
-            raise fault
-        return reply.body
-
-    async def _enter(
-        self,
-        key: CallKey,
-        scope: Scope,
-        purpose: str,
-        model: str,
-        provider: str,
-        reply: Reply,
-        fault: ProviderError | None,
-        latency_s: float,
-    ) -> None:
-        record = CallRecord(
-            key=key,
-            scope=scope,
-            purpose=purpose,
-            model=model,
-            provider=provider,
-            tokens=reply.tokens,
-            usd=cost_usd(OFFLINE if provider == OFFLINE else model, reply.tokens) if fault is None else 0.0,
-            latency_s=latency_s,
-            retries=reply.retries,
-            status="ok" if fault is None else f"error {fault.status}",
-            response=reply.body,
-        )
-        try:
-            await self._ledger.record(record)
-        except sqlite3.Error as error:
-            raise ProviderError.infra(f"the ledger cannot be written: {error}") from error
+        asked = Asked(scope, purpose, _occurrence(headers), model, Call(body, request, purpose))
+        return await self.answers.get(asked, provider.name, method(provider))
 
     def _route(self, model: str) -> Provider:
+        if self.settings.replay:  # no model is reached
+            return self._offline
+        if model.startswith(CODEX):
+            if self._codex is None:
+                raise invalid("the Codex program is not installed", status=404, code="model_not_found")
+            return self._codex
         if self.settings.offline or model == OFFLINE:
             return self._offline
         if self._openai is None:
@@ -360,3 +377,11 @@ class Gateway:
             except ValueError as error:
                 raise invalid(str(error)) from error
         return b"{}"
+
+
+def _occurrence(headers: Headers) -> int:
+    """The how-manieth equal request of its scope a call is, as its process counts; 0 when it does not say."""
+    text = headers.get(b"x-alma-occurrence", b"0")
+    if not text.isdigit():
+        raise invalid("header x-alma-occurrence must be a whole number")
+    return int(text[:9])

@@ -1,27 +1,27 @@
-"""OpenAI, or any server that speaks its REST shape, as a provider. Retrying is done here and nowhere else."""
+"""OpenAI, or any server that speaks its REST shape, as a provider."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-import re
-import time
-from email.utils import parsedate_to_datetime
+import os
+import ssl
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
-import httpx2
-import openai
+import aiohttp
+import certifi
 import orjson
 
 from core.gateway.provider import Call, ProviderError, Reply, Tokens
+from core.gateway.rate_limit import RateLimit
+from core.gateway.replies import check_answer, fault_of, is_empty, rejected_parameter, tokens_of
+from core.gateway.retrying import PassingFault, Retries
 
-_RETRIED = frozenset({408, 409, 429})
-_LONGEST_WAIT_S = 60.0
-_CONTEXT = re.compile(
-    r"maximum context length|context_length_exceeded|exceed_context_size|exceeds? .{0,40}context"
-    r"|prompt is too long",
-    re.IGNORECASE,
-)
+API = "https://api.openai.com/v1"
+CONNECT_S = 10.0
+EMPTY_ANSWERS = 2  # thrown away before one is handed on: the model may well mean it
+RENAMED = {"max_tokens": "max_completion_tokens"}
 
 
 class OpenAIProvider:
@@ -29,9 +29,10 @@ class OpenAIProvider:
     api_key: None for a server that wants none.
     base_url: None for the OpenAI API.
     concurrency: calls in flight at once, over all processes of the run.
-    tries: how often a call is tried before it counts as an outage.
+    retries: how often and when a call is tried again.
     timeout_s: for one try, from sending to the last byte.
-    backoff_s: the first wait; it doubles with every try, with jitter, unless the server says Retry-After.
+    rpm, tpm: requests and tokens per minute and model, over all processes of the run; None for no such limit.
+    on_notice: told what the user should know, one line each.
     """
 
     name = "openai"
@@ -42,148 +43,156 @@ class OpenAIProvider:
         base_url: str | None,
         *,
         concurrency: int,
-        tries: int,
+        retries: Retries,
         timeout_s: float,
-        backoff_s: float,
+        rpm: int | None = None,
+        tpm: int | None = None,
+        on_notice: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._key = api_key or "none"
-        self._base_url = base_url
+        self._base = (base_url or API).rstrip("/")
+        self._headers = _headers(api_key)
         self._slots = asyncio.Semaphore(concurrency)
-        self._concurrency = concurrency
-        self._tries = tries
+        self._retries = retries
         self._timeout_s = timeout_s
-        self._backoff_s = backoff_s
-        self._jitter = random.Random()
-        self._client: openai.AsyncOpenAI | None = None
+        self._limits: defaultdict[str, RateLimit] = defaultdict(lambda: RateLimit(rpm, tpm))
+        self._untaken: defaultdict[str, set[str]] = defaultdict(set)
+        self._on_notice = on_notice
+        self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self._concurrency)
-        self._client = openai.AsyncOpenAI(
-            api_key=self._key,
-            base_url=self._base_url,
-            max_retries=0,
-            timeout=httpx2.Timeout(None, connect=10.0),
-            http_client=openai.DefaultAsyncHttpxClient(limits=limits),
+        # Connections are limited by the slots; the pool only keeps them.
+        connector = aiohttp.TCPConnector(limit=0, ssl=_tls())
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers=self._headers, timeout=timeout, trust_env=True
         )
 
     async def complete(self, call: Call) -> Reply:
-        return await self._post("/chat/completions", "choices", call.body)
+        return await self._post("/chat/completions", "choices", call)
 
     async def embed(self, call: Call) -> Reply:
-        return await self._post("/embeddings", "data", call.body)
+        return await self._post("/embeddings", "data", call)
 
     async def models(self) -> list[str]:
-        try:
-            page = await self._open_client().models.list(timeout=self._timeout_s)
-        except openai.OpenAIError as error:
-            raise ProviderError.infra(f"the model list is not to be had: {error}") from error
-        return [model.id for model in page.data]
+        async def attempt(retries: int) -> Any:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    status, headers, body = await self._exchange("GET", "/models", None)
+            except TimeoutError as error:
+                raise PassingFault(f"no answer within {self._timeout_s:g} s") from error
+            if status != 200:
+                raise fault_of(status, headers, _parsed(body), _text(body))
+            return _parsed(body)
+
+        answer = await self._retries.run(attempt)
+        listed = answer.get("data") if isinstance(answer, dict) else None
+        return [str(m["id"]) for m in listed or () if isinstance(m, dict) and "id" in m]
 
     async def close(self) -> None:
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
 
-    def _open_client(self) -> openai.AsyncOpenAI:
-        if self._client is None:
-            raise ProviderError.infra("the gateway is not running")
-        return self._client
+    async def _post(self, path: str, wanted: str, call: Call) -> Reply:
+        model = str(call.request.get("model"))
+        empty, spent = 0, Tokens()
 
-    async def _post(self, path: str, wanted: str, body: bytes) -> Reply:
-        fault, wait = "no try was made", 0.0
-        for retries in range(self._tries):
-            await asyncio.sleep(wait)
-            wait = self._backoff(retries)
+        async def attempt(retries: int) -> Reply:
+            nonlocal empty, spent
+            answer, body = await self._try(path, wanted, model, call)
+            spent += tokens_of(answer)
+            if wanted == "choices" and is_empty(answer) and empty < EMPTY_ANSWERS:
+                empty += 1
+                raise PassingFault("the answer is empty")
+            return Reply(body, spent, retries)
+
+        return await self._retries.run(attempt)
+
+    async def _try(self, path: str, wanted: str, model: str, call: Call) -> tuple[dict[str, Any], bytes]:
+        """One try; more only where the provider rejects a parameter, which is then left out for good."""
+        while True:
+            untaken = frozenset(self._untaken[model])
+            request = _without(call.request, untaken)
+            sent = orjson.dumps(request) if untaken & call.request.keys() else call.body
             try:
-                return await self._try(path, wanted, body, retries)
-            except openai.APIStatusError as error:
-                fault = f"HTTP {error.status_code}: {_message(error)}"
-                if not _worth_retrying(error):
-                    raise _final(error, retries) from error
-                wait = retry_after_s(error.response.headers) or wait
-            except TimeoutError:
-                fault = f"no answer within {self._timeout_s:g} s"
-            except openai.APIConnectionError as error:
-                fault = f"connection failed: {error.__cause__ or error}"
-            except _BadAnswer as error:
-                fault = str(error)
-        raise ProviderError.infra(f"gave up after {self._tries} tries: {fault}", retries=self._tries - 1)
+                return await self._send(path, wanted, model, request, sent)
+            except ProviderError as error:
+                name = rejected_parameter(error, request)
+                if name is None or name in untaken:
+                    raise
+                if name not in self._untaken[model]:  # another call may have found out meanwhile
+                    self._untaken[model].add(name)
+                    self._on_notice(f"model {model} does not take {name}: left out from now on ({error})")
 
-    async def _try(self, path: str, wanted: str, body: bytes, retries: int) -> Reply:
-        client = self._open_client()
-        # The generic post(), not the typed method: that walks the conversation in Python, 0.15 ms a message.
-        async with self._slots, asyncio.timeout(self._timeout_s):
-            response = await client.post(
-                path, cast_to=httpx2.Response, content=body, options={"headers": _JSON_HEADER}
-            )
+    async def _send(
+        self, path: str, wanted: str, model: str, request: dict[str, Any], body: bytes
+    ) -> tuple[dict[str, Any], bytes]:
+        limit = self._limits[model]
+        room = request.get("max_completion_tokens") or request.get("max_tokens") or 0
+        taken = await limit.admit(len(body) // 4 + (room if isinstance(room, int) else 0))
         try:
-            answer = orjson.loads(response.content)
-        except ValueError as error:
-            raise _BadAnswer("the answer is not JSON") from error
-        if not isinstance(answer, dict) or not answer.get(wanted):
-            raise _BadAnswer(f"the answer has no {wanted}: {response.text[:200]}")
-        return Reply(response.content, _tokens(answer.get("usage") or {}), retries)
+            async with self._slots:
+                await limit.unpaused()
+                async with asyncio.timeout(self._timeout_s):
+                    status, headers, content = await self._exchange("POST", path, body)
+        except TimeoutError as error:
+            raise PassingFault(f"no answer within {self._timeout_s:g} s") from error
+        limit.hear(headers)
+        answer = _parsed(content)
+        if status != 200:
+            fault = fault_of(status, headers, answer, _text(content))
+            if isinstance(fault, PassingFault) and fault.limited and fault.wait_s:
+                limit.pause(fault.wait_s)
+            raise fault
+        checked = check_answer(answer, wanted, _text(content))
+        used = tokens_of(checked)
+        limit.settle(taken, used.prompt + used.completion)
+        return checked, content
 
-    def _backoff(self, retries: int) -> float:
-        return min(self._backoff_s * 2**retries, _LONGEST_WAIT_S) * self._jitter.uniform(0.5, 1.0)
+    async def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, Any, bytes]:
+        if self._session is None:
+            raise ProviderError.infra("the gateway is not running")
+        try:
+            async with self._session.request(
+                method, self._base + path, data=body, headers=_JSON_HEADER, allow_redirects=False
+            ) as response:
+                return response.status, response.headers, await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise PassingFault(f"connection failed: {error or type(error).__name__}") from error
 
 
 _JSON_HEADER = {"Content-Type": "application/json"}
 
 
-class _BadAnswer(Exception):
-    """HTTP 200 with something that is no answer: a proxy's page or an error in disguise."""
+def _headers(api_key: str | None) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    for name, variable in (("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID")):
+        if os.environ.get(variable):
+            headers[name] = os.environ[variable]
+    return headers
 
 
-def _tokens(usage: dict[str, Any]) -> Tokens:
-    prompt_details = usage.get("prompt_tokens_details") or {}
-    completion_details = usage.get("completion_tokens_details") or {}
-    return Tokens(
-        prompt=usage.get("prompt_tokens") or 0,
-        completion=usage.get("completion_tokens") or 0,
-        cached=prompt_details.get("cached_tokens") or 0,
-        reasoning=completion_details.get("reasoning_tokens") or 0,
-    )
+def _tls() -> ssl.SSLContext:
+    """The user's own certificates where the environment names them, else Mozilla's."""
+    own = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    return ssl.create_default_context(cafile=None if own else certifi.where())
 
 
-def _worth_retrying(error: openai.APIStatusError) -> bool:
-    if error.code == "insufficient_quota":  # a 429 that waiting does not cure
-        return False
-    return error.status_code in _RETRIED or error.status_code >= 500
+def _without(request: dict[str, Any], untaken: frozenset[str]) -> dict[str, Any]:
+    """The request without these parameters; what only has a newer name is sent under that."""
+    kept = {name: value for name, value in request.items() if name not in untaken}
+    for old, new in RENAMED.items():
+        if old in request and old in untaken and new not in untaken:
+            kept.setdefault(new, request[old])
+    return kept
 
 
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body if isinstance(error.body, dict) else {}
-    return str(body.get("message") or error.message)
-
-
-def _final(error: openai.APIStatusError, retries: int) -> ProviderError:
-    """The provider's own words, and one code for 'too long' over the servers' several ways to say it."""
-    message, code = _message(error), error.code
-    if error.status_code in (400, 413) and _CONTEXT.search(f"{code} {error.type} {message}"):
-        code = "context_length_exceeded"
-    return ProviderError(
-        error.status_code,
-        message,
-        code=None if code is None else str(code),
-        kind=error.type or "api_error",
-        param=error.param,
-        retries=retries,
-    )
-
-
-def retry_after_s(headers: Any) -> float | None:
-    """Seconds to wait as the server asked, at most a minute; None when it did not say so readably."""
+def _parsed(body: bytes) -> Any:
     try:
-        if "retry-after-ms" in headers:
-            seconds = float(headers["retry-after-ms"]) / 1000
-        else:
-            text = headers.get("retry-after", "")
-            seconds = (
-                float(text)
-                if text.replace(".", "", 1).isdigit()
-                else parsedate_to_datetime(text).timestamp() - time.time()
-            )
-    except (ValueError, TypeError):
+        return orjson.loads(body)
+    except ValueError:
         return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
+
+
+def _text(body: bytes) -> str:
+    return body[:500].decode("utf-8", "replace")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
+
 
 @dataclass(frozen=True)
 class Call:
@@ -24,10 +26,21 @@ class Tokens:
     cached: int = 0
     reasoning: int = 0
 
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.prompt + other.prompt,
+            self.completion + other.completion,
+            self.cached + other.cached,
+            self.reasoning + other.reasoning,
+        )
+
 
 @dataclass(frozen=True)
 class Reply:
-    """A provider's answer: the response JSON in the OpenAI shape, as bytes that are handed on unchanged."""
+    """A provider's answer: the response JSON in the OpenAI shape, as bytes that are handed on unchanged.
+
+    ``tokens`` are those of all tries, since all are paid.
+    """
 
     body: bytes
     tokens: Tokens
@@ -66,6 +79,18 @@ class ProviderError(Exception):
     def infra(cls, message: str, *, retries: int = 0) -> ProviderError:
         """An outage: never the fault of the design or the agent, so never to be scored."""
         return cls(503, message, code="infra", kind="infra_error", retries=retries)
+
+    @classmethod
+    def from_payload(cls, status: str, payload: bytes) -> ProviderError:
+        """The fault again that was entered as ``error <HTTP status>`` with this payload."""
+        error = orjson.loads(payload)["error"]
+        return cls(
+            int(status.split()[1]),
+            error["message"],
+            code=error["code"],
+            kind=error["type"],
+            param=error["param"],
+        )
 
     def payload(self) -> dict[str, Any]:
         """The error in the OpenAI shape."""

@@ -116,6 +116,9 @@ async def _search(action: dict[str, Any], workspace: Path, session: Session, lim
 async def _run(session: Session, command: str | list[str], seconds: float) -> CommandResult:
     """Run a command; when its sandbox dies under it, find out whose fault that was.
 
+    A sandbox that was killed from outside must not look to the agent as if its command had done that: the command is
+    run once more, and only when its sandbox dies again it was the command's doing.
+
     Raises:
         SandboxLost: no sandbox can be started any more.
     """
@@ -124,6 +127,7 @@ async def _run(session: Session, command: str | list[str], seconds: float) -> Co
         again = await session.run(["true"], wall_s=10)
         if again.error is not None:
             raise SandboxLost(again.error)
+        result = await session.run(command, wall_s=seconds)
     return result
 
 

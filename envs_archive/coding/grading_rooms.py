@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -44,6 +45,18 @@ class GradingRooms:
         self.limits = limits
         self._kind = kind
         self._idle: list[Room] = []
+        self._warming: asyncio.Task[None] | None = None
+
+    def warm(self) -> None:
+        """Begin to open the rooms that are kept, with pytest loaded, ahead of the first submissions."""
+        self._warming = asyncio.create_task(self._open_idle())
+
+    async def _open_idle(self) -> None:
+        while len(self._idle) < IDLE:
+            self._idle.append(room := self._new())
+            ready = await room.session.run([sys.executable, "-m", "pytest", "--version"])
+            if ready.error is not None:
+                return  # the first grading will say so
 
     @contextlib.asynccontextmanager
     async def room(self, task: str) -> AsyncIterator[Session]:
@@ -52,6 +65,8 @@ class GradingRooms:
         Raises:
             OSError: there is no space for its folder.
         """
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
         room = next((room for room in self._idle if task not in room.tasks), None)
         if room is None:
             room = self._new()
@@ -78,5 +93,8 @@ class GradingRooms:
 
     async def close(self) -> None:
         """End all idle rooms."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait([self._warming])
         while self._idle:
             await self._idle.pop().close()

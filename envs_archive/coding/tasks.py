@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,6 +122,8 @@ def _task_from_row(row: dict[str, Any], folder: Path) -> Task:
     texts = ("repo", "base_commit", "hints_text", "patch", "test_patch", "version", "project", "difficulty")
     values = {name: _text(row, name) for name in texts}
     values["instance_id"] = _text(row, "instance_id", required=True)
+    if not re.fullmatch(r"\w[^/\0]*", values["instance_id"]):
+        raise ValueError(f"instance_id {values['instance_id']!r} cannot be the name of a folder")
     values["problem_statement"] = _text(row, "problem_statement", required=True)
     values["test_cmd"] = _text(row, "test_cmd") or DEFAULT_TEST_COMMAND
     values["project"] = values["project"] or values["repo"] or values["instance_id"]

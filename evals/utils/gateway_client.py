@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import hashlib
+import heapq
+import http.client
 import json
-from collections.abc import Callable
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal
 
 import orjson
 
 from evals.contract import Phase, Verdict
 
-if TYPE_CHECKING:
-    import openai
-
 _SYNC_TIMEOUT_S = 300.0
+_GRADE = "/grade"
+STALLED_S = 60.0
+"""A call that takes longer waits for a rate limit or an outage to pass."""
 
 
 class InfraError(RuntimeError):
@@ -67,69 +75,123 @@ call_seed: ContextVar[int | None] = ContextVar("call_seed", default=None)
 call_usage: ContextVar[Usage | None] = ContextVar("call_usage", default=None)
 
 
+class _Unavailable(Exception):
+    """The gateway could not be reached, or broke off in the middle of an answer."""
+
+
 class _Connection:
-    """Clients of the gateway: one per event loop, since their sockets belong to it, and one that blocks."""
+    """The way to the gateway: idle sockets by event loop, since a socket belongs to one.
+
+    HTTP/1.1 by hand: the other end is our own server, which always says the length of its answers. The openai
+    client, which fits the gateway as well, takes half a second to import and a millisecond a call.
+    """
 
     def __init__(self, socket_path: Path, token: str) -> None:
         self._socket = str(socket_path)
-        self._token = token
-        self._by_loop: dict[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = {}
-        self._blocking: openai.OpenAI | None = None
+        self._authorization = f"Bearer {token}"
+        self._idle: dict[asyncio.AbstractEventLoop, list[_Socket]] = {}
+        self.numbers = _Numbers()
 
-    def client(self) -> openai.AsyncOpenAI:
-        loop = asyncio.get_running_loop()
-        client = self._by_loop.get(loop)
-        if client is None:
-            self._by_loop = {known: c for known, c in self._by_loop.items() if not known.is_closed()}
-            client = self._by_loop[loop] = self._new_client()
-        return client
+    async def post(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Send a request; returns status and body. Waits as long as the gateway does: its limits end every call.
 
-    def blocking_client(self) -> openai.OpenAI:
-        if self._blocking is None:
-            import httpx2
-            import openai
+        Raises:
+            _Unavailable: there is no answer.
+        """
+        idle = self._idle_here()
+        try:
+            idle[:] = [known for known in idle if known.usable()]
+            connection = idle.pop() if idle else _Socket(*await asyncio.open_unix_connection(self._socket))
+            try:
+                answer = await connection.exchange(self._head(path, headers, body) + body)
+            except BaseException:  # half an answer must not meet the next question
+                connection.close()
+                raise
+        except (OSError, EOFError, ValueError, IndexError) as error:
+            raise _Unavailable(str(error) or type(error).__name__) from error
+        idle.append(connection)
+        return answer
 
-            transport = httpx2.HTTPTransport(uds=self._socket, verify=_no_tls())
-            self._blocking = openai.OpenAI(
-                **self._options(),
-                timeout=_SYNC_TIMEOUT_S,
-                http_client=httpx2.Client(transport=transport, trust_env=False),
-            )
-        return self._blocking
+    def post_blocking(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """As :meth:`post`, on a socket of its own, so that any thread may call it."""
+        connection = http.client.HTTPConnection("gateway", timeout=_SYNC_TIMEOUT_S)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.settimeout(_SYNC_TIMEOUT_S)
+            connection.sock.connect(self._socket)
+            connection.request("POST", path, body, {**headers, "Authorization": self._authorization})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise _Unavailable(str(error) or type(error).__name__) from error
+        finally:
+            connection.close()
 
     async def close(self) -> None:
-        client = self._by_loop.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.close()
-        self.close_blocking()
+        for connection in self._idle.pop(asyncio.get_running_loop(), []):
+            connection.close()
 
-    def close_blocking(self) -> None:
-        if self._blocking is not None:
-            self._blocking.close()
-            self._blocking = None
+    def _idle_here(self) -> list[_Socket]:
+        loop = asyncio.get_running_loop()
+        if loop not in self._idle:
+            self._idle = {known: idle for known, idle in self._idle.items() if not known.is_closed()}
+        return self._idle.setdefault(loop, [])
 
-    def _new_client(self) -> openai.AsyncOpenAI:
-        # Imported here: half a second that a process without model calls need not spend.
-        import httpx2
-        import openai
-
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-        transport = httpx2.AsyncHTTPTransport(uds=self._socket, limits=limits, verify=_no_tls())
-        return openai.AsyncOpenAI(
-            **self._options(),
-            timeout=httpx2.Timeout(None, connect=10.0),  # the gateway's own limits end every call
-            http_client=httpx2.AsyncClient(transport=transport, trust_env=False),
+    def _head(self, path: str, headers: dict[str, str], body: bytes) -> bytes:
+        fields = {"Host": "gateway", "Authorization": self._authorization, **headers}
+        lines = [f"{name}: {value}" for name, value in fields.items()]
+        return "\r\n".join([f"POST {path} HTTP/1.1", *lines, f"Content-Length: {len(body)}", "", ""]).encode(
+            "latin-1", "replace"
         )
 
-    def _options(self) -> dict[str, Any]:
-        return {"api_key": self._token, "base_url": "http://gateway/v1", "max_retries": 0}
+
+class _Socket:
+    """One kept-alive connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def usable(self) -> bool:
+        return not self._reader.at_eof() and not self._writer.is_closing()
+
+    async def exchange(self, request: bytes) -> tuple[int, bytes]:
+        self._writer.write(request)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        length = head.lower().partition("content-length:")[2].partition("\r\n")[0]
+        return int(head.split(" ", 2)[1]), await self._reader.readexactly(int(length))
+
+    def close(self) -> None:
+        self._writer.close()
 
 
-def _no_tls() -> Any:
-    """A bare TLS context for transports that insist on one: loading the CA bundle costs 20 ms, for nothing here."""
-    import ssl
+class _Numbers:
+    """Counts equal requests, so that each finds its own answer again when the work is repeated.
 
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    Counted where the requests are made: on their way to the gateway, concurrent ones may overtake each other. The
+    number of a request that met an outage is given out again, since the gateway keeps no answer for it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next: Counter[bytes] = Counter()
+        self._free: dict[bytes, list[int]] = {}
+
+    @contextlib.contextmanager
+    def number(self, *request: bytes) -> Iterator[int]:
+        key = hashlib.blake2b(b"\0".join(request), digest_size=16).digest()
+        with self._lock:
+            if free := self._free.get(key):
+                number = heapq.heappop(free)
+            else:
+                number = self._next[key]
+                self._next[key] += 1
+        try:
+            yield number
+        except (InfraError, _Unavailable):
+            with self._lock:
+                heapq.heappush(self._free.setdefault(key, []), number)
+            raise
 
 
 _current: _Connection | None = None
@@ -138,8 +200,6 @@ _current: _Connection | None = None
 def connect(socket_path: Path | str, token: str) -> None:
     """Use the gateway at this Unix socket, with this token, from now on in this process."""
     global _current
-    if _current is not None:
-        _current.close_blocking()
     _current = _Connection(Path(socket_path), token)
 
 
@@ -162,14 +222,8 @@ async def request(path: str, body: dict[str, Any], purpose: str) -> dict[str, An
         InfraError: an outage; nobody's request is at fault.
         ContextOverflow, Refused, RequestRejected: the provider will not serve this request.
     """
-    import openai
-
-    client = _connection().client()
-    try:
-        response = await client.post(path, **_arguments(body, purpose))
-    except openai.OpenAIError as error:
-        _raise(error)
-    return orjson.loads(response.content)
+    with _outages(), _call(path, body, purpose) as (connection, call):
+        return _answer(*await connection.post(*call))
 
 
 def request_blocking(path: str, body: dict[str, Any], purpose: str) -> dict[str, Any]:
@@ -177,14 +231,8 @@ def request_blocking(path: str, body: dict[str, Any], purpose: str) -> dict[str,
 
     Not for the process that runs the gateway: there it would wait for itself.
     """
-    import openai
-
-    client = _connection().blocking_client()
-    try:
-        response = client.post(path, **_arguments(body, purpose))
-    except openai.OpenAIError as error:
-        _raise(error)
-    return orjson.loads(response.content)
+    with _outages(), _call(path, body, purpose) as (connection, call):
+        return _answer(*connection.post_blocking(*call))
 
 
 async def ask_grade(task: str, phase: Phase, repeat: int, changes: dict[str, bytes | None]) -> Verdict:
@@ -202,7 +250,7 @@ async def ask_grade(task: str, phase: Phase, repeat: int, changes: dict[str, byt
         for path, content in changes.items()
     }
     body = {"task": task, "phase": phase, "repeat": repeat, "changes": encoded}
-    verdict = Verdict.from_dict(await request("http://gateway/grade", body, "act"))
+    verdict = Verdict.from_dict(await request(_GRADE, body, "act"))
     if verdict.error is not None:
         raise InfraError(f"grading {task} failed: {verdict.error}")
     return verdict
@@ -224,16 +272,29 @@ def count(response: dict[str, Any]) -> None:
         usage.add(response.get("usage") or {})
 
 
-def _arguments(body: dict[str, Any], purpose: str) -> dict[str, Any]:
-    import httpx2
+def _route(path: str) -> str:
+    """Models are where the OpenAI API has them; grading is our own."""
+    return path if path == _GRADE else f"/v1{path}"
 
-    headers = {
+
+@contextlib.contextmanager
+def _call(
+    path: str, body: dict[str, Any], purpose: str
+) -> Iterator[tuple[_Connection, tuple[str, dict[str, str], bytes]]]:
+    """A call under way: the connection, and what to post with it (path, headers, body)."""
+    connection = _connection()
+    content, scope = _encode(body), json.dumps(call_scope.get())
+    with _under_way(), connection.numbers.number(purpose.encode(), scope.encode(), content) as number:
+        yield connection, (_route(path), _headers(purpose, scope, number), content)
+
+
+def _headers(purpose: str, scope: str, number: int) -> dict[str, str]:
+    return {
         "Content-Type": "application/json",
         "x-alma-purpose": purpose,
-        "x-alma-scope": json.dumps(call_scope.get()),
+        "x-alma-scope": scope,
+        "x-alma-occurrence": str(number),
     }
-    # The generic post(), not chat.completions.create(): that walks the conversation in Python, 0.15 ms a message.
-    return {"cast_to": httpx2.Response, "content": _encode(body), "options": {"headers": headers}}
 
 
 def _encode(body: dict[str, Any]) -> bytes:
@@ -243,21 +304,49 @@ def _encode(body: dict[str, Any]) -> bytes:
         return json.dumps(body, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
-def _raise(error: openai.OpenAIError) -> NoReturn:
-    """Turn the client's exception into ours; an outage is also noted in the scope's usage."""
-    import openai
+def _answer(status: int, body: bytes) -> dict[str, Any]:
+    """The response JSON, or the fault it stands for as our exception."""
+    try:
+        answer = orjson.loads(body)
+    except ValueError as error:
+        raise InfraError(f"the gateway's answer is not JSON: {body[:200]!r}") from error
+    if status == 200:
+        return answer
+    fault = answer["error"]
+    raise _kind(status, fault["code"])(fault["message"])
 
-    kind: Callable[[str], Exception] = InfraError
-    message = str(error)
-    if isinstance(error, openai.APIStatusError):
-        body = error.body if isinstance(error.body, dict) else {}
-        message = str(body.get("message") or error.message)
-        kind = _kind(error.status_code, error.code)
-    elif isinstance(error, openai.APIConnectionError):
-        message = f"connection to the gateway lost: {error.__cause__ or error}"
-    if kind is InfraError and (usage := call_usage.get()) is not None:
-        usage.infra_error = message
-    raise kind(message) from error
+
+_begun: dict[object, float] = {}
+
+
+@contextlib.contextmanager
+def _under_way() -> Iterator[None]:
+    call = object()
+    _begun[call] = time.monotonic()
+    try:
+        yield
+    finally:
+        del _begun[call]
+
+
+def stalled() -> str | None:
+    """Why what waits for a model now is not to blame for its waiting; None when no call has taken that long."""
+    seconds = time.monotonic() - min(list(_begun.values()), default=time.monotonic())
+    return f"a model call has not come back for {seconds:.0f} s" if seconds > STALLED_S else None
+
+
+@contextlib.contextmanager
+def _outages() -> Iterator[None]:
+    """Turns a lost connection into an InfraError, and notes every InfraError in the scope's usage."""
+    try:
+        try:
+            yield
+        except _Unavailable as error:
+            raise InfraError(f"connection to the gateway lost: {error}") from error
+    except InfraError as error:
+        if (usage := call_usage.get()) is not None:
+            usage.infra_error = str(error)
+        raise
 
 
 def _kind(status: int, code: str | None) -> type[RuntimeError]:

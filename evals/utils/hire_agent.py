@@ -124,7 +124,7 @@ class Agent:
         gateway_client.count(response)
         choice = response["choices"][0]
         message = choice["message"]
-        content = message.get("content") or ""
+        content = _said(message, named=self.output_schema is None)
         if not content and (message.get("refusal") or choice.get("finish_reason") == "content_filter"):
             raise Refused(message.get("refusal") or "the content filter cut the answer")
         return content
@@ -135,6 +135,29 @@ class Agent:
         # Said in words too: some OpenAI-compatible servers ignore response_format.
         schema = json.dumps(self.output_schema, ensure_ascii=False)
         return f"{self.system_prompt}\n\nAnswer with one JSON value that matches this JSON schema:\n{schema}"
+
+
+def _said(message: dict[str, Any], *, named: bool) -> str:
+    """The text of an answer; of one that only calls a tool, the call as the JSON object it was meant to be.
+
+    No tools are offered, but some servers take a JSON answer for a tool call.
+
+    Args:
+        named: the tool's name is the action.
+    """
+    content = message.get("content")
+    if isinstance(content, list):  # parts, as some servers send them
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    if content or not message.get("tool_calls"):
+        return content or ""
+    try:
+        function = message["tool_calls"][0]["function"]
+        arguments = json.loads(function["arguments"] or "{}")
+        return json.dumps(
+            {"action": function["name"], **arguments} if named else arguments, ensure_ascii=False
+        )
+    except (ValueError, TypeError, LookupError):
+        return json.dumps(message["tool_calls"], ensure_ascii=False)
 
 
 def _text(user_input: Any) -> str:

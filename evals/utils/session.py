@@ -115,6 +115,11 @@ class Session:
         self._private: Path | None = None
         self._names = _Names([])
 
+    @property
+    def started(self) -> bool:
+        """Whether its sandbox is running."""
+        return self._process is not None
+
     async def __aenter__(self) -> Session:
         return self
 

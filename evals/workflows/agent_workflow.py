@@ -35,6 +35,7 @@ from evals.utils.gateway_client import (
     take_turn,
 )
 from evals.utils.hire_agent import Agent
+from evals.workflows.history import cut_old_observations
 from evals.workflows.memory_calls import MemoryCalls
 from evals.workflows.same_task import task_keys, without
 
@@ -94,25 +95,28 @@ class Agent_Workflow:
 
         Args:
             collected: update episodes that ran before, in order; None runs them here.
-            finished: retrieve episodes of an earlier, broken-off try that need not run again.
+            finished: episodes of an earlier, broken-off try that need not run again.
 
         Raises:
             DesignError: the design broke its contract.
             InfraError: a fault outside the design; what is finished has been handed to ``on_episode``.
         """
         if collected is None:
-            collected = await self._collect()
+            collected = await self._collect({e.task: e for e in finished if e.phase == "update"})
         if self.new_memory is None:
             return
         if self.spec.rollout == "batched":
-            await self._retrieve_batched(collected, {(e.task, e.repeat) for e in finished})
+            done = {(e.task, e.repeat) for e in finished if e.phase == "retrieve"}
+            await self._retrieve_batched(collected, done)
         else:
             await self._retrieve_sequential(collected)
 
-    async def _collect(self) -> list[Episode]:
+    async def _collect(self, done: dict[str, Episode]) -> list[Episode]:
         limit = asyncio.Semaphore(self.spec.update_concurrency)
 
         async def one(task: str) -> Episode:
+            if task in done:
+                return done[task]
             async with limit:
                 episode, _ = await self._run_episode(task, "update", 0, None)
                 return episode
@@ -120,7 +124,10 @@ class Agent_Workflow:
         return await _all(one(task["id"]) for task in self.spec.update_tasks)
 
     async def _build(self, collected: list[Episode], stream: int) -> MemoryCalls:
-        memory = self.new_memory()
+        usage = Usage()
+        seed = episode_seed(self.spec.seed, "update", "", stream)
+        with _outages_first(usage), model_calls({"phase": "update", "repeat": stream}, "memory", seed, usage):
+            memory = self.new_memory()
         for episode in collected:
             await self._update(memory, recorder_of(episode), episode.task, "update", stream)
         return memory
@@ -130,9 +137,11 @@ class Agent_Workflow:
     ) -> None:
         seed = episode_seed(self.spec.seed, phase, task, repeat)
         usage, started = Usage(), time.monotonic()
-        with model_calls({"phase": phase, "task": task, "repeat": repeat}, "memory", seed, usage):
+        with (
+            _outages_first(usage),
+            model_calls({"phase": phase, "task": task, "repeat": repeat}, "memory", seed, usage),
+        ):
             await memory.update(recorder)
-        _check_outage(usage)
         self.updates.tasks += 1
         self.updates.calls += usage.calls
         self.updates.seconds = round(self.updates.seconds + time.monotonic() - started, 3)
@@ -193,15 +202,14 @@ class Agent_Workflow:
             notes = ""
             if memory is not None:
                 remembering, asked = Usage(), time.monotonic()
-                with model_calls(scope, "memory", seed, remembering):
+                with _outages_first(remembering), model_calls(scope, "memory", seed, remembering):
                     recalled = await memory.retrieve(recorder)
-                _check_outage(remembering)
                 notes, episode.memory_tokens = recalled.text, recalled.tokens
                 episode.memory_calls = remembering.calls
                 episode.memory_seconds = round(time.monotonic() - asked, 3)
                 await recorder.log_memo_retrieved(recalled.value)
             with model_calls(scope, "act", seed, acting):
-                episode.ended = await self._act(env, task, notes)
+                episode.ended = await self._act(env, task, notes, episode)
             recorder = await env.cal_reward(None, task)
         verdict = env.verdict
         episode.reward, episode.resolved = verdict.reward, verdict.resolved
@@ -234,11 +242,14 @@ class Agent_Workflow:
         finally:
             await env.close()
 
-    async def _act(self, env: Basic_Env, task: str, notes: str) -> str:
+    async def _act(self, env: Basic_Env, task: str, notes: str, episode: Episode) -> str:
         """The agent's loop; returns how it ended."""
+        limit = self.spec.history_limit
         system, message = await env.get_prompt(notes)
         agent = Agent(system, model=self.spec.model)
         for _ in range(env.max_trails):
+            if limit is not None:
+                episode.cut_observations += cut_old_observations(agent.history, limit)
             try:
                 reply = await agent.ask(message, with_history=True)
             except ContextOverflow:
@@ -254,8 +265,15 @@ class Agent_Workflow:
         return "step_limit"
 
 
-def _check_outage(usage: Usage) -> None:
-    """A design may swallow the exception of a model that was down; what it made of that is no result."""
+@contextlib.contextmanager
+def _outages_first(usage: Usage):
+    """A design may swallow the exception of a model that was down, or raise its own: neither says anything of it."""
+    try:
+        yield
+    except Exception as error:
+        if usage.infra_error is not None:
+            raise InfraError(usage.infra_error) from error
+        raise
     if usage.infra_error is not None:
         raise InfraError(usage.infra_error)
 

@@ -12,6 +12,8 @@ import dataclasses
 import datetime
 import enum
 import json
+import re
+import sys
 import threading
 import time
 import traceback
@@ -24,8 +26,10 @@ from typing import Any
 from evals.agents.base import count_tokens, truncate_to_tokens
 from evals.agents.memo_structure import MemoStructure
 from evals.eval_envs.base_envs import Basic_Recorder
-from evals.utils.gateway_client import InfraError
+from evals.utils.gateway_client import InfraError, stalled
 
+_FILE = re.compile(r'\bFile "([^"\n]+)"')
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 ABSURD_CHARACTERS = 4_000_000
 """A memory larger than any model's context is a broken design, not one to be cut to size."""
 
@@ -142,14 +146,24 @@ class MemoryCalls:
         own = copy.deepcopy(recorder)
         # The watch waits a little longer than asyncio, which gives the better message where it can interrupt at all.
         with self._watch.limit(self._timeout_s + 5, name):
+            task: asyncio.Future[Any] | None = None
             try:
-                return await asyncio.wait_for(getattr(self._memory, name)(own), self._timeout_s)
-            except TimeoutError as error:
-                raise DesignError(f"{name} ran longer than {self._timeout_s:g} s") from error
+                task = asyncio.ensure_future(getattr(self._memory, name)(own))
+                await asyncio.wait({task}, timeout=self._timeout_s)
+                if not task.done():
+                    if reason := stalled():
+                        raise InfraError(f"{name}: {reason}")
+                    raise DesignError(f"{name} ran longer than {self._timeout_s:g} s")
+                return task.result()
+            except DesignError:
+                raise
             except InfraError:
                 raise
             except Exception as error:
                 raise DesignError(design_traceback(error)) from error
+            finally:
+                if task is not None:
+                    task.cancel()
 
 
 class ReadWrite:
@@ -181,13 +195,24 @@ class ReadWrite:
 
 
 def design_traceback(error: BaseException) -> str:
-    """The traceback from the design's own first frame on: what a repair needs, without the harness."""
+    """The traceback from the design's own first frame on: what a repair needs, without the harness.
+
+    The same in every run and on every machine: without addresses, and with files named as they are imported.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     own = next(
         (i for i, frame in enumerate(frames) if "memo_structure" in frame.filename.rsplit("/", 1)[-1]), 0
     )
     shown = ["Traceback (most recent call last):\n", *traceback.format_list(frames[own:])]
-    return "".join([*shown, *traceback.format_exception_only(error)]).strip()
+    text = "".join([*shown, *traceback.format_exception_only(error)]).strip()
+    return _ADDRESS.sub("at 0x...", _FILE.sub(lambda found: f'File "{_place(found[1])}"', text))
+
+
+def _place(filename: str) -> str:
+    """A file's name below the folder it is imported from; of a design, its name alone."""
+    name = filename.rsplit("/", 1)[-1]
+    roots = [root for root in sys.path if root and filename.startswith(root + "/")]
+    return name if not roots or "memo_structure" in name else filename[len(max(roots, key=len)) + 1 :]
 
 
 def to_plain(value: Any) -> Any:

@@ -1,10 +1,14 @@
-"""What the gateway and its client cost on top of the model: wall time against the ideal, and CPU per call.
+"""What the gateway costs: wall time against the ideal, calls a second, added latency, memory over many calls.
 
-    python tests/bench/gateway_overhead.py [--calls 1080] [--concurrency 10 30] [--latency 0.1]
+    python tests/bench/gateway_overhead.py [--calls 1080] [--concurrency 10 30] [--latency 0.1]   conversations
+    python tests/bench/gateway_overhead.py --throughput [--calls 3000]     instant model, 20 kB requests, each client
+    python tests/bench/gateway_overhead.py --added [--calls 2000]          at 10 concurrent, against no gateway
+    python tests/bench/gateway_overhead.py --memory [--calls 100000]       resident memory of the gateway's process
 
 A stub provider (its own process) answers every call after a fixed time. The gateway runs in this process, as in a
-run; a client process holds conversations of ten steps through ``Agent``, with histories that grow by about 4 kB a
-step. Ideal = calls * latency / concurrency.
+run; clients run in another. Conversations are of ten steps, through ``Agent``, with histories that grow by about 4 kB a
+step; ideal = calls * latency / concurrency. Clients: ``openai`` is that package over the socket, ``bare`` the one that
+evaluations use.
 """
 
 from __future__ import annotations
@@ -12,18 +16,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from core.gateway.gateway import Gateway, GatewaySettings  # noqa: E402
+from core.gateway.openai_provider import OpenAIProvider  # noqa: E402
+from core.gateway.provider import Call  # noqa: E402
+from core.gateway.retrying import Retries  # noqa: E402
 from evals.utils import gateway_client  # noqa: E402
 from evals.utils.gateway_client import Usage, call_purpose, call_scope, call_seed, call_usage  # noqa: E402
 from evals.utils.hire_agent import Agent  # noqa: E402
@@ -96,6 +109,135 @@ async def client(calls: int, concurrency: int) -> None:
     await gateway_client.close()
 
 
+REQUEST = "x" * 20_000
+Ask = Callable[[list[dict[str, str]]], Awaitable[Any]]
+
+
+async def load(client: str, calls: int, concurrency: int) -> None:
+    """20 kB requests, all different, ``concurrency`` at a time; prints wall and CPU seconds and the median latency."""
+    numbers = iter(range(-1, calls))
+    taken: list[float] = []
+    call_scope.set({"phase": "retrieve", "task": "t", "repeat": 1})
+    async with CLIENTS[client]() as ask:
+
+        async def work() -> None:
+            for number in numbers:
+                started = time.perf_counter()
+                await ask([{"role": "user", "content": f"{number} {REQUEST}"}])
+                taken.append(time.perf_counter() - started)
+
+        await ask([{"role": "user", "content": str(next(numbers))}])  # imports and the first connection
+        started, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(work() for _ in range(concurrency)))
+        wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+    print(json.dumps({"wall": wall, "cpu": cpu, "median": statistics.median(taken)}))
+
+
+@contextlib.asynccontextmanager
+async def openai_client() -> AsyncIterator[Ask]:
+    import httpx2
+    import openai
+
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    transport = httpx2.AsyncHTTPTransport(uds=os.environ["GATEWAY"], limits=limits)
+    async with openai.AsyncOpenAI(
+        api_key=os.environ["TOKEN"],
+        base_url="http://gateway/v1",
+        default_headers={"x-alma-purpose": "memory"},
+        http_client=httpx2.AsyncClient(transport=transport),
+    ) as client:
+        yield lambda messages: client.chat.completions.create(model="stub", messages=messages)
+
+
+@contextlib.asynccontextmanager
+async def bare_client() -> AsyncIterator[Ask]:
+    gateway_client.connect(os.environ["GATEWAY"], os.environ["TOKEN"])
+    yield lambda messages: gateway_client.request(
+        "/chat/completions", {"model": "stub", "messages": messages}, "memory"
+    )
+    await gateway_client.close()
+
+
+@contextlib.asynccontextmanager
+async def direct_client() -> AsyncIterator[Ask]:
+    """No gateway: the provider itself, asked as the gateway asks it."""
+    provider = OpenAIProvider(
+        "k", os.environ["PROVIDER"], concurrency=64, retries=Retries(1, 1), timeout_s=60
+    )
+    await provider.start()
+
+    def ask(messages: list[dict[str, str]]) -> Awaitable[Any]:
+        request = {"model": "stub", "messages": messages}
+        return provider.complete(Call(orjson.dumps(request), request, "memory"))
+
+    yield ask
+    await provider.close()
+
+
+CLIENTS = {"openai": openai_client, "bare": bare_client, "direct": direct_client}
+
+
+async def run_load(
+    gateway: Gateway, provider: str, client: str, calls: int, concurrency: int, watch=None
+) -> dict[str, float]:
+    """Start a load in another process; ``watch`` is called every second while it lasts."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, "--load", client, str(calls), str(concurrency)),
+        stdout=subprocess.PIPE,
+        env={
+            **os.environ,
+            "PROVIDER": provider,
+            "GATEWAY": str(gateway.socket_path),
+            "TOKEN": gateway.issue_token({"design": "bench"}),
+        },
+    )
+    ended = asyncio.ensure_future(process.communicate())
+    while not ended.done():
+        if watch is not None:
+            watch()
+        await asyncio.wait([ended], timeout=1)
+    return json.loads((await ended)[0])
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+async def throughput(arguments: argparse.Namespace, port: int) -> None:
+    provider = f"http://127.0.0.1:{port}/v1"
+    with tempfile.TemporaryDirectory() as folder:
+        gateway = Gateway(Path(folder), GatewaySettings(base_url=provider, api_key="stub"))
+        await gateway.start()
+        try:
+            if arguments.memory:
+                sizes: list[float] = []
+                result = await run_load(
+                    gateway, provider, "bare", arguments.calls, 10, lambda: sizes.append(resident_mb())
+                )
+                tenth = max(len(sizes) // 10, 1)
+                print(
+                    f"memory: {arguments.calls} calls in {result['wall']:.0f} s: {sizes[tenth]:.1f} MiB after a tenth "
+                    f"of the time, {sizes[len(sizes) // 2]:.1f} at half, {sizes[-1]:.1f} at the end"
+                )
+            elif arguments.added:
+                direct = await run_load(gateway, provider, "direct", arguments.calls, 10)
+                for client in ("bare", "openai"):
+                    through = await run_load(gateway, provider, client, arguments.calls, 10)
+                    added = 1e3 * (through["median"] - direct["median"])
+                    print(f"added latency at 10 concurrent, {client} client: {added:.1f} ms (median)")
+            else:
+                for client, concurrency in itertools.product(("openai", "bare"), arguments.concurrency):
+                    result = await run_load(gateway, provider, client, arguments.calls, concurrency)
+                    print(
+                        f"{client:6s} client, {concurrency:2d} at a time: "
+                        f"{arguments.calls / result['wall']:.0f} calls/s "
+                        f"({1e3 * result['cpu'] / arguments.calls:.2f} ms CPU a call in the client)"
+                    )
+        finally:
+            await gateway.stop()
+
+
 async def measure(calls: int, concurrency: int, latency: float, port: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = GatewaySettings(base_url=f"http://127.0.0.1:{port}/v1", api_key="stub")
@@ -124,14 +266,21 @@ async def measure(calls: int, concurrency: int, latency: float, port: int) -> No
 
 
 async def main(arguments: argparse.Namespace) -> None:
+    special = arguments.throughput or arguments.memory or arguments.added
+    if arguments.calls is None:
+        arguments.calls = 100_000 if arguments.memory else 2000 if special else 1080
+    latency = 0.0 if arguments.throughput or arguments.memory else arguments.latency
     provider = await asyncio.create_subprocess_exec(
-        *(sys.executable, __file__, "--stub", str(arguments.latency)), stdout=subprocess.PIPE
+        *(sys.executable, __file__, "--stub", str(latency)), stdout=subprocess.PIPE
     )
     try:
         assert provider.stdout is not None
         port = int(await provider.stdout.readline())
-        for concurrency in arguments.concurrency:
-            await measure(arguments.calls, concurrency, arguments.latency, port)
+        if special:
+            await throughput(arguments, port)
+        else:
+            for concurrency in arguments.concurrency:
+                await measure(arguments.calls, concurrency, latency, port)
     finally:
         provider.terminate()
         await provider.wait()
@@ -141,15 +290,21 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--calls", type=int, default=1080)
+    parser.add_argument("--throughput", action="store_true")
+    parser.add_argument("--added", action="store_true")
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--calls", type=int)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--latency", type=float, default=0.1)
     parser.add_argument("--stub", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--client", type=int, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--load", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stub is not None:
         asyncio.run(stub(options.stub))
     elif options.client:
         asyncio.run(client(*options.client))
+    elif options.load:
+        asyncio.run(load(options.load[0], int(options.load[1]), int(options.load[2])))
     else:
         asyncio.run(main(options))

@@ -74,6 +74,8 @@ CASES = {
     "no archive to go on from": (["--history_ckpt_path", "nowhere/archive.json"], "--history_ckpt_path"),
     "unknown run": (["--resume", "nothing"], "nothing"),
     "run outside": (["--resume", "../x"], "--resume"),
+    "nothing to replay": (["--replay", "nothing"], "nothing"),
+    "a budget below nothing": (["--max_cost_usd", "-1"], "--max_cost_usd"),
 }
 
 

@@ -83,3 +83,20 @@ def test_a_room_whose_grading_failed_is_not_used_again(best_kind):
             return first is second, first.workspace.exists()
 
     assert in_rooms(best_kind, use) == (False, False)
+
+
+def test_rooms_opened_ahead_are_the_ones_that_are_lent(best_kind):
+    async def use(rooms):
+        rooms.warm()
+        async with rooms.room("a") as first, rooms.room("b") as second:
+            return sum(session.started for session in (first, second))
+
+    assert in_rooms(best_kind, use) == IDLE
+
+
+def test_rooms_can_be_closed_while_they_are_being_opened(best_kind):
+    async def use(rooms):
+        rooms.warm()
+        await asyncio.sleep(0.01)
+
+    in_rooms(best_kind, use)

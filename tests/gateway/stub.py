@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -30,14 +33,27 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(main())
 
 
+def run_main(folder: Path, base_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run from the shell on the three smoke tasks with the models of this server; it is ``folder/run``."""
+    root = Path(__file__).resolve().parents[2]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
+    (folder / "env").touch()
+    settings = {"LOG_DIR": str(folder / "logs"), "DOTENV_PATH": str(folder / "env")}
+    settings |= {"OPENAI_API_KEY": "sk-secret", "OPENAI_BASE_URL": base_url}
+    command = [sys.executable, root / "run_main.py", "--tasks", root / "data/coding/samples.jsonl"]
+    command += ["--status", "test", "--result_dir", "run", "--repeats", "1", *arguments]
+    return subprocess.run(command, env=clean | settings, capture_output=True, text=True, timeout=180)
+
+
 @dataclass
 class Answer:
-    """What the provider does with one request."""
+    """What the provider does with one request. Status 0 hangs up; ``cut`` hangs up after so many bytes."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    cut: int | None = None
 
 
 @dataclass
@@ -117,13 +133,17 @@ class StubProvider:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 answer = stub._take(Seen(self.path, headers, body, time.monotonic()))
+                if answer.status == 0:
+                    self.close_connection = True
+                    return
                 data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)
                 for name, value in {"content-type": "application/json", **answer.headers}.items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                self.wfile.write(data[: answer.cut])
+                self.close_connection |= answer.cut is not None
 
             do_GET = do_POST
 

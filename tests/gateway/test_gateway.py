@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sqlite3
 import stat
 
 import httpx2
+import openai
 import pytest
 
 from core.gateway.gateway import GatewaySettings, ModelUnavailable, split_effort
@@ -16,7 +18,7 @@ from evals.utils import gateway_client
 from evals.utils.gateway_client import InfraError, RequestRejected, call_purpose, call_scope
 from evals.utils.hire_agent import Agent
 
-from .stub import Answer, RunningGateway, chat, run
+from .stub import Answer, RunningGateway, chat, error, run
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -83,6 +85,25 @@ def test_the_request_reaches_the_provider_unchanged_with_the_real_key(gateway, p
     assert not [name for name in seen.headers if name.startswith("x-alma")]
 
 
+def test_the_openai_client_fits_the_door(gateway, provider):
+    async def ask() -> tuple[str, int]:
+        transport = httpx2.AsyncHTTPTransport(uds=str(gateway.gateway.socket_path))
+        async with openai.AsyncOpenAI(
+            api_key=gateway.gateway.issue_token({}),
+            base_url="http://gateway/v1",
+            max_retries=0,
+            default_headers={"x-alma-purpose": "memory"},
+            http_client=httpx2.AsyncClient(transport=transport),
+        ) as client:
+            said = await client.chat.completions.create(model="m", messages=MESSAGES)
+            provider.script = [Answer(404, error("no such model", "model_not_found"))]
+            with pytest.raises(openai.NotFoundError, match="no such model"):
+                await client.chat.completions.create(model="n", messages=MESSAGES)
+            return said.choices[0].message.content, said.usage.prompt_tokens
+
+    assert asyncio.run(ask()) == ("hello", 10)
+
+
 def test_an_effort_suffix_becomes_reasoning_effort(gateway, provider):
     run(Agent("x", model="gpt-5-nano/low").ask("y"))
     run(Agent("x", model="gpt-5-nano/low").ask("y", reasoning_effort="high"))
@@ -114,7 +135,9 @@ def test_a_call_is_entered_under_its_token_whatever_the_caller_claims(gateway):
 
 def test_an_answer_that_cannot_be_written_down_is_not_handed_on(gateway, provider):
     with sqlite3.connect(gateway.gateway.ledger_path) as connection:
-        connection.execute("DROP TABLE calls")
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON calls BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+        )
     with pytest.raises(InfraError, match="ledger"):
         run(Agent("x").ask("y"))
     assert len(provider.seen) == 1

@@ -218,3 +218,33 @@ def test_similarity():
     assert run(Embedding.compute_one_to_group_similarity([1.0], [])) == []
     with pytest.raises(ValueError, match="manhattan"):
         run(Embedding.compute_similarity([1.0], [1.0], metric="manhattan"))
+
+
+def call(name: str, arguments: str) -> dict:
+    return {
+        "tool_calls": [{"id": "1", "type": "function", "function": {"name": name, "arguments": arguments}}]
+    }
+
+
+def test_an_answer_that_only_calls_a_tool_is_read_as_what_it_says(gateway, provider):
+    provider.script = [
+        Answer(body=chat(None, **call("read_file", '{"path": "a.py"}'))),
+        Answer(body=chat(None, **call("output", '{"note": "n", "rank": 1}'))),
+        Answer(body=chat(None, **call("read_file", "{broken"))),
+        Answer(body=chat([{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}])),
+    ]
+    assert run(Agent("x").ask("y")) == '{"action": "read_file", "path": "a.py"}'
+    assert run(Agent("x", SCHEMA).ask("y")) == {"note": "n", "rank": 1}
+    assert "{broken" in run(Agent("x").ask("y"))
+    assert run(Agent("x").ask("y")) == "in parts"
+
+
+def test_an_empty_answer_is_asked_again_and_taken_when_it_is_meant(gateway, provider):
+    provider.script = [Answer(body=chat("")), Answer(body=chat("  \n"))]
+    usage = Usage()
+    token = call_usage.set(usage)
+    assert run(Agent("x").ask("y")) == "hello"
+    provider.default = lambda seen: Answer(body=chat(""))
+    assert run(Agent("x").ask("z")) == ""
+    call_usage.reset(token)
+    assert len(provider.seen) == 6

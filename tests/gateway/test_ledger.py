@@ -12,10 +12,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.gateway.ledger import Ledger, request_hash, scope_key, totals
+from core.gateway.ledger import scope_key, totals
+from core.gateway.places import Places
 from core.gateway.prices import cost_usd
 from core.gateway.provider import Tokens
+from core.gateway.stored_request import assemble, disassemble, request_hash
 from evals.utils import gateway_client
 from evals.utils.gateway_client import call_purpose
 from evals.utils.hire_agent import Agent, Embedding
@@ -135,20 +139,34 @@ def test_embeddings_are_entered_too(gateway, provider):
     assert row.usd == pytest.approx(7 * 0.02 / 1e6)
 
 
-def test_equal_requests_of_one_scope_are_told_apart_and_others_are_not(tmp_path):
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    request = {"model": "m", "messages": [{"role": "user", "content": "x"}], "seed": 1}
+def test_a_request_is_known_again_whatever_the_order_of_its_keys_the_run_and_the_place_of_the_checkout(
+    tmp_path,
+):
+    places = Places(tmp_path / "logs/one")
+    request = {"model": "m", "messages": [{"role": "user", "content": f"{ROOT}/core/run.py"}], "seed": 1}
     reordered = dict(reversed(request.items()))
+    assert request_hash(request, places) == request_hash(reordered, places)
+    assert request_hash({**request, "seed": 2}, places) != request_hash(request, places)
+    elsewhere = {**request, "messages": [{"role": "user", "content": "{project}/core/run.py"}]}
+    assert request_hash(elsewhere, places) == request_hash(request, places)
     scope = {"run": "one", "design": "d", "task": "t"}
-    first, second = ledger.key(scope, "act", request), ledger.key(scope, "act", reordered)
-    assert first.request_hash == second.request_hash
-    assert (first.occurrence, second.occurrence) == (0, 1)
-    assert ledger.key(scope, "act", {**request, "seed": 2}).occurrence == 0
-    assert ledger.key({**scope, "task": "u"}, "act", request).occurrence == 0
-    assert ledger.key(scope, "memory", request).occurrence == 0
-    # Another run must be able to find the call again.
-    assert scope_key({**scope, "run": "two"}, "act") == first.scope_key
-    assert request_hash({**request, "seed": 2}) != first.request_hash
+    assert scope_key({**scope, "run": "two"}, "act") == scope_key(scope, "act")
+    assert scope_key({**scope, "task": "u"}, "act") != scope_key(scope, "act")
+    assert scope_key(scope, "memory") != scope_key(scope, "act")
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "model": st.text(),
+            "messages": st.lists(st.dictionaries(st.text(), st.text() | st.integers(0, 9) | st.none())),
+        },
+        optional={"input": st.text() | st.lists(st.text()), "seed": st.integers(0, 2**31)},
+    )
+)
+def test_a_request_comes_back_from_its_parts_as_it_was(request):
+    frame, parts = disassemble(request)
+    assert assemble(frame, parts.__getitem__) == request
 
 
 def test_a_price_is_known_or_said_to_be_unknown():

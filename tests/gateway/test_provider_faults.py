@@ -9,7 +9,10 @@ import time
 
 import pytest
 
-from core.gateway.openai_provider import retry_after_s
+from core.gateway.retrying import retry_after_s
+from evals.agents.memo_structure import MemoStructure
+from evals.eval_envs.base_envs import Basic_Recorder
+from evals.utils import gateway_client
 from evals.utils.gateway_client import (
     ContextOverflow,
     InfraError,
@@ -19,6 +22,7 @@ from evals.utils.gateway_client import (
     call_usage,
 )
 from evals.utils.hire_agent import Agent
+from evals.workflows.memory_calls import DesignError, MemoryCalls, Watch
 
 from .stub import Answer, chat, error, run
 
@@ -130,6 +134,28 @@ def test_an_outage_that_a_design_swallows_is_still_known(start_gateway, provider
     run(design())
     call_usage.reset(token)
     assert "down" in usage.infra_error
+
+
+@pytest.mark.parametrize(("patience_s", "expected"), [(0.1, InfraError), (60.0, DesignError)])
+def test_a_design_is_not_to_blame_for_a_model_that_does_not_come_back(
+    gateway, provider, monkeypatch, patience_s, expected
+):
+    """A rate limit may be waited out for longer than a design is given; a slow design calls its model quickly."""
+
+    class Design(MemoStructure):
+        async def general_retrieve(self, recorder): ...
+
+        async def general_update(self, recorder):
+            await Agent("x").ask("y")
+
+    monkeypatch.setattr(gateway_client, "STALLED_S", patience_s)
+    provider.default = lambda seen: Answer(body=chat("late"), delay=2)
+
+    async def update() -> None:
+        await MemoryCalls(Design(), Watch(print), 0.5, 100).update(Basic_Recorder(init={}))
+
+    with pytest.raises(expected, match="general_update"):
+        run(update())
 
 
 def test_no_more_calls_at_once_than_allowed(start_gateway, provider):
