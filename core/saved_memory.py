@@ -11,6 +11,7 @@ from core.eval_in_container import folder_name, memory_folder
 from core.options import Options, UsageError
 from core.run import split_of
 from envs_archive.coding.tasks import Task
+from evals.contract import EvalSpec
 from evals.workflows.kept_memory import Card, source_key
 
 
@@ -77,13 +78,20 @@ def learning(designs: Sequence[Design]) -> list[Design]:
 def evaluations_of(run_folder: Path, label: str) -> list[Path]:
     """Folders of a design's evaluations in a run: the score first, of several the last one first."""
     name = folder_name(label)
-    folders = [p for p in (run_folder / "evaluations").glob(f"{name}_*_*") if (p / "spec.json").is_file()]
     found = []
-    for folder in folders:
+    for folder in (run_folder / "evaluations").glob(f"{name}_*_*"):
         mode, _, number = folder.name.removeprefix(f"{name}_").rpartition("_")
-        if number.isdigit() and (folder / "memory").is_dir():
+        if number.isdigit() and (folder / "memory").is_dir() and _evaluated(folder) == label:
             found.append((mode != "eval", mode, -int(number), folder))
     return [folder for *_, folder in sorted(found)]
+
+
+def _evaluated(folder: Path) -> str | None:
+    """The design that an evaluation was of: folders of ``a`` and of ``a_b`` begin alike."""
+    try:
+        return EvalSpec.load(folder / "spec.json").design
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _no_files(folder: str, names: list[str]) -> list[str]:
