@@ -69,11 +69,16 @@ class GradingDesk:
         self._verdicts = _read_record(record)
         self._known: dict[str, asyncio.Future[Verdict]] = {}
         self._expected: dict[str, frozenset[Key]] = {}
+        self._failed: set[str] = set()
         self._asked: dict[tuple[str, Key], asyncio.Future[Verdict]] = {}
 
     def expect(self, evaluation: str, keys: Iterable[Key]) -> None:
         """From now on this evaluation may hand in these (phase, task, repeat), and nothing else."""
         self._expected[evaluation] = frozenset(keys)
+
+    def failed(self, evaluation: str) -> bool:
+        """Whether grading could not be done for an evaluation."""
+        return evaluation in self._failed
 
     def verdicts(self, evaluation: str) -> dict[Key, Verdict]:
         """Verdicts of one evaluation by (phase, task, repeat)."""
@@ -119,6 +124,8 @@ class GradingDesk:
             self._verdicts.setdefault(evaluation, {})[key] = verdict
             self._append(evaluation, key, verdict)
             self._on_graded(Graded(evaluation, scope["design"], *key, verdict))
+        else:
+            self._failed.add(scope["evaluation"])
         return verdict
 
     def _append(self, evaluation: str, key: Key, verdict: Verdict) -> None:

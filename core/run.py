@@ -61,6 +61,7 @@ class Run:
             retrieve_concurrency=options.batch_max_retrieve_concurrent,
             concurrent_evaluations=options.max_container_concurrent,
             fresh_collection=options.fresh_collection,
+            memory_timeout_s=self.config["memory_timeout"],
             env=self.config,
         )
         return Evaluator(

@@ -15,6 +15,7 @@ import inspect
 import os
 import sys
 import time
+import traceback
 import types
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -101,7 +102,7 @@ def new_memory(design: type[MemoStructure], watch: Watch, spec: EvalSpec) -> Mem
     with watch.limit(spec.memory_timeout_s, "the constructor"):
         try:
             memory = design()
-        except Exception as error:
+        except BaseException as error:
             raise DesignError(design_traceback(error)) from error
     return MemoryCalls(memory, watch, spec.memory_timeout_s, spec.memory_token_limit)
 
@@ -160,13 +161,17 @@ def main() -> int:
 
     gateway_client.connect(Path(os.environ["ALMA_GATEWAY"]), os.environ["ALMA_TOKEN"])
     try:
-        asyncio.run(evaluate(spec, folder, Watch(on_hang)))
+        progress = folder / "episodes.jsonl"
+        progress.touch()
+        asyncio.run(evaluate(spec, folder, Watch(on_hang, lambda: os.utime(progress))))
     except DesignError as error:
         finish("design_error", str(error))
     except MemoryError as error:
         finish("design_error", design_traceback(error))
     except (gateway_client.InfraError, OSError) as error:
         finish("infra_error", f"{type(error).__name__}: {error}")
+    except BaseException as error:  # a fault of ours, or a design that has changed our modules
+        finish("infra_error", "".join(traceback.format_exception(error)))
     else:
         finish("ok")
     # Threads that a design left running must not keep the process.

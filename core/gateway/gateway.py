@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 import uvicorn
 
+from core.gateway.activity import Activities
 from core.gateway.app import GatewayApp, Headers, Scope, invalid, parse_header_object, parse_object
 from core.gateway.ledger import CallKey, CallRecord, Ledger
 from core.gateway.offline_provider import MODEL as OFFLINE
@@ -117,6 +118,7 @@ class Gateway:
         self._openai: Provider | None = None
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
+        self.activities = Activities()
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._socket_dir: Path | None = None
@@ -170,7 +172,10 @@ class Gateway:
             ("POST", "/grade"): self._grade,
         }
         config = uvicorn.Config(
-            GatewayApp(routes, self._scopes.get),
+            GatewayApp(
+                {route: self.activities.watched(handler) for route, handler in routes.items()},
+                self._scopes.get,
+            ),
             uds=str(self.socket_path),
             log_config=None,
             access_log=False,

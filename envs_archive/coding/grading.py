@@ -54,6 +54,7 @@ def grading_limits(config: Mapping[str, Any]) -> Limits:
         processes=config["processes"],
         output_bytes=10_000,
         file_mb=config["file_mb"],
+        disk_mb=config["disk_mb"],
     )
 
 
@@ -157,7 +158,11 @@ def _canaries(files: Sequence[str], remaining: Sequence[str], tests: Mapping[str
     """A test that must fail for each file with plain test functions, under a name that nobody can know."""
     chosen = {}
     for file in files:
-        names = [test.split("::")[1] for test in remaining if test.startswith(f"{file}::") and test.count("::") == 1]
+        names = [
+            test.split("::")[1]
+            for test in remaining
+            if test.startswith(f"{file}::") and test.count("::") == 1
+        ]
         if names and file in tests and not _PARAMETRIZED.search(tests[file]):
             chosen[file] = f"{names[0].partition('[')[0]}_{secrets.token_hex(4)}"
     return chosen

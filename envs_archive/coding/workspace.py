@@ -274,7 +274,8 @@ def _regular_files(tree: Path) -> Iterator[tuple[str, os.stat_result]]:
     waiting = [(str(tree), "")]
     while waiting:
         folder, prefix = waiting.pop()
-        with os.scandir(folder) as entries:
+        # A folder below the longest possible path, say: nothing in it is source.
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):

@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 ETC = HERE / "sandbox_etc"
 INSIDE = "/run/sandbox"
 """Where the programs of the sandbox itself are mounted; its presence tells that we are inside one."""
+TMPFS_BYTES = 1 << 30
 GET_BWRAP = (
     "install bubblewrap (Debian/Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap; "
     "macOS: not available)"
@@ -49,7 +50,7 @@ class Limits:
         processes: processes alive at one time.
         output_bytes: bytes of output that are kept (first half and last half).
         file_mb: size of one file, in MiB.
-        disk_mb: size of the workspace and of /tmp, in MiB; looked at once a second, so best effort.
+        disk_mb: size of the workspace and of /tmp, in MiB; looked at every second or two, so best effort.
     """
 
     wall_s: float = 60.0
@@ -196,11 +197,12 @@ def sandboxed_argv(
     everything when the guard is terminated (SIGTERM, or SIGKILL of a bwrap). The exit status is the program's.
 
     Args:
-        limits: of the whole tree: ``processes``, ``memory_mb`` (resident memory), ``file_mb`` and ``cpu_s``. A tree
-            over the number of processes or the memory is killed: exit status 125, the reason is the last line on
-            stderr. Other fields are ignored: the wall clock is the caller's.
+        limits: of the whole tree: ``processes``, ``memory_mb`` (resident memory), ``file_mb``, ``cpu_s`` and
+            ``disk_mb`` (what is writable). A tree over the number of processes, the memory or the disk is killed:
+            exit status 125, the reason is the last line on stderr. Other fields are ignored: the wall clock is
+            the caller's.
     """
-    limits = limits or Limits(cpu_s=0, memory_mb=0, processes=0, file_mb=0)
+    limits = limits or Limits(cpu_s=0, memory_mb=0, processes=0, file_mb=0, disk_mb=0)
     bwrap = kind.kind == "bwrap"
     guard = f"{INSIDE}/sandbox_init.py" if bwrap else str(HERE / "sandbox_init.py")
     settings = {
@@ -209,6 +211,9 @@ def sandboxed_argv(
         "memory_mb": limits.memory_mb,
         "processes": limits.processes,
         "file_mb": limits.file_mb,
+        "disk_mb": limits.disk_mb,
+        "folders": [inside if bwrap else str(host) for host, inside in view.writable],
+        "mounts": ["/tmp", "/dev/shm"] if bwrap else [],
     }
     inner = [sys.executable, "-I", "-S", guard, json.dumps(settings), *argv]
     home = {"HOME": "/tmp/home"} if bwrap else {}
@@ -256,15 +261,17 @@ def bwrap_argv(kind: SandboxKind, view: View, argv: Sequence[str], *, nests: boo
     line += ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
     if not view.network:
         line += ["--unshare-net"]
+    # What is in /tmp is in memory: the kernel keeps it within bounds, where bubblewrap can tell it so.
+    tmpfs = ["--size", str(TMPFS_BYTES), "--tmpfs"] if _takes_size(kind.executable) else ["--tmpfs"]
     # Later mounts lie on top of earlier ones: an interpreter or a view below /tmp must come after /tmp.
     line += [
         "--dev",
         "/dev",
-        "--tmpfs",
+        *tmpfs,
         "/dev/shm",
         "--remount-ro",
         "/dev",
-        "--tmpfs",
+        *tmpfs,
         "/tmp",
         "--dir",
         "/tmp/home",
@@ -278,6 +285,15 @@ def bwrap_argv(kind: SandboxKind, view: View, argv: Sequence[str], *, nests: boo
     for option, host, inside in sorted(binds, key=lambda bind: len(Path(bind[2]).parts)):
         line += [option, str(host), inside]
     return [*line, "--remount-ro", "/", "--chdir", view.cwd, "--", *argv]
+
+
+@cache
+def _takes_size(executable: str) -> bool:
+    try:
+        done = subprocess.run([executable, "--help"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return "--size" in done.stdout + done.stderr
 
 
 def _proc(fresh: bool, nests: bool) -> list[str]:

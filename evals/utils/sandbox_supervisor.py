@@ -200,7 +200,9 @@ class Supervisor:
             if now >= next_look:
                 reply["stopped"] = init.over_limit(self.settings)
                 if not reply["stopped"] and now >= next_walk:
-                    reply["stopped"] = self.over_disk()
+                    reply["stopped"] = init.over_disk(
+                        [self.cwd], self.settings["tmpfs"], self.settings["disk_mb"]
+                    )
                     next_walk = time.monotonic() + 1
                 if reply["stopped"]:
                     reply["exit_code"] = 128 + signal.SIGKILL
@@ -265,25 +267,6 @@ class Supervisor:
             return False
         said += data[: max(0, CHANNEL_BYTES - len(said))]
         return bool(data)
-
-    def over_disk(self) -> str:
-        limit = self.settings["disk_mb"] * init.MIB
-        if not limit:
-            return ""
-        used = seen = 0
-        for mount in self.settings["tmpfs"]:
-            state = os.statvfs(mount)
-            used += (state.f_blocks - state.f_bfree) * state.f_frsize
-        for folder, _, names in os.walk(self.cwd):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    used += os.lstat(os.path.join(folder, name)).st_blocks * 512
-            seen += len(names)
-            if used > limit:
-                return f"more than {self.settings['disk_mb']:g} MiB on disk"
-            if seen > 20_000:
-                break
-        return ""
 
     def become(self, command, pytest, out: int, channel: socket.socket | None) -> None:
         """In the child: turn into the command. Never returns."""

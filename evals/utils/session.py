@@ -6,9 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import re
-import shutil
 import socket
 import struct
 import sys
@@ -18,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from evals.utils.cgroups import Cgroup, new_group
+from evals.utils.removal import remove_tree
 from evals.utils.sandbox import (
     HERE,
     INSIDE,
@@ -113,6 +113,7 @@ class Session:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._private: Path | None = None
+        self._group: Cgroup | None = None
         self._names = _Names([])
 
     async def __aenter__(self) -> Session:
@@ -191,13 +192,16 @@ class Session:
         async with self._lock:
             await self._stop()
             if self._private is not None:
-                await asyncio.to_thread(shutil.rmtree, self._private, ignore_errors=True)
+                await asyncio.to_thread(remove_tree, self._private)
                 self._private = None
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
         try:
             argv, env = self._command_line(theirs.fileno())
+            self._group = new_group(self.limits)
+            if self._group is not None:
+                argv = self._group.entering(argv)
             self._process = await asyncio.create_subprocess_exec(
                 *argv,
                 env=env,
@@ -307,6 +311,9 @@ class Session:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         _, errors = await ended
+        if self._group is not None:
+            await asyncio.to_thread(self._group.remove)
+            self._group = None
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
 
@@ -315,8 +322,6 @@ def _empty(folder: Path) -> None:
     """Remove everything in a folder, also where a command took away its own permissions."""
     for path in list(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
-            for inner, _, _ in os.walk(path):
-                os.chmod(inner, 0o700)
-            shutil.rmtree(path)
+            remove_tree(path)
         else:
             path.unlink()

@@ -270,7 +270,9 @@ def pytest_load_initial_conftests(early_config):
 
 
 def _places(orders):
-    absolute = {key: [os.path.abspath(name) for name in orders[key]] for key in ("changed", "excused", "sources")}
+    absolute = {
+        key: [os.path.abspath(name) for name in orders[key]] for key in ("changed", "excused", "sources")
+    }
     return alma_grading_watch.Places(
         absolute["changed"], absolute["excused"], absolute["sources"], os.getcwd()
     )
@@ -282,4 +284,3 @@ def _finder(orders, judge, places):
     canaries = {os.path.realpath(name): canary for name, canary in orders.pop("canaries").items()}
     load = alma_grading_tests.lend_once(sources, canaries, judge, places)
     return alma_grading_tests.Finder(frozenset(sources), load)
-

@@ -19,6 +19,7 @@ import unittest
 import warnings
 from _thread import get_ident
 
+_MAIN = threading.main_thread().ident
 OPERATORS = {
     ast.Eq: "eq",
     ast.In: "in",
@@ -53,7 +54,15 @@ def make_judge(places):
     }
     opposite = {"lt": "ge", "gt": "le", "le": "gt", "ge": "lt"}
     isinstance_, type_, len_, list_, dict_, tuple_ = isinstance, type, len, list, dict, tuple
-    set_, frozenset_, str_, getattr_, all_, any_, exception = set, frozenset, str, getattr, all, any, Exception
+    set_, frozenset_, str_, getattr_, all_, any_, exception = (
+        set,
+        frozenset,
+        str,
+        getattr,
+        all,
+        any,
+        Exception,
+    )
     most, decoy_count = MOST_ELEMENTS, DECOYS
     bool_, int_, float_, bytes_, chr_, ord_, abs_, max_ = bool, int, float, bytes, chr, ord, abs, max
 
@@ -72,7 +81,11 @@ def make_judge(places):
         for base in mro_of(cls):
             space = dict_(dict_of(base))
             if "__eq__" in space or "__contains__" in space or "__lt__" in space:
-                names = [n for n in ("__eq__", "__contains__", "__lt__", "__gt__", "__le__", "__ge__") if n in space]
+                names = [
+                    n
+                    for n in ("__eq__", "__contains__", "__lt__", "__gt__", "__le__", "__ge__")
+                    if n in space
+                ]
                 for name in names:
                     value = space[name]
                     if isinstance_(value, function_type):
@@ -256,7 +269,7 @@ def lend_once(sources, canaries, judge, places):
     It is the method of a generator, into which nobody can look (`alma_grading_watch` refuses its frame).
     """
 
-    def lending(getframe=sys._getframe, compile_tests=compile_tests, main=threading.main_thread().ident):
+    def lending(getframe=sys._getframe, compile_tests=compile_tests, main=_MAIN):
         code = None
         while True:
             path = yield code

@@ -118,7 +118,7 @@ def watch(places, report):
         return None
 
     def same_as_on_disk(source, file):
-        if source is None or file not in known and not is_library(file):
+        if source is None or (file not in known and not is_library(file)):
             return False
         try:
             with open_(file, "rb") as handle:
@@ -241,7 +241,7 @@ def swapped_check(places):
             watched.append((space, core, [(k, v) for k, v in space.items() if isinstance(v, plain)]))
     mock_names = ("unittest.mock", "mock")
     function_type, method_type, partial_type = types.FunctionType, types.MethodType, functools.partial
-    isinstance_, getattr_, type_, vars_ = isinstance, getattr, type, vars
+    isinstance_, type_, vars_ = isinstance, type, vars
 
     def file_of(value):
         """The file in which a value is written, as far as that can be seen."""
