@@ -95,7 +95,8 @@ def _make(kind: str, limits: Limits) -> Cgroup:
     own = _own_paths()
     name = f"alma-{os.getpid()}-{secrets.token_hex(4)}"
     values = {
-        "memory": str(limits.memory_mb << 20) if limits.memory_mb else "",
+        # A little above: whoever looks from outside first has the better message.
+        "memory": str((limits.memory_mb << 20) * 5 // 4) if limits.memory_mb else "",
         # Threads count too, and honest programs have some.
         "pids": str(limits.processes * 4 + _PIDS_OF_OUR_OWN) if limits.processes else "",
     }

@@ -180,7 +180,7 @@ def special(make: str) -> str:
 
 
 BOMB = "while True:\n    os.fork()"
-FILL = "kept = []\nwhile True:\n    kept.append(b"x" * (64 << 20))"
+FILL = "kept = []\nwhile True:\n    kept.append(b'x' * (64 << 20))"
 FILL_SHARED = """
 kept = []
 while True:
@@ -203,9 +203,7 @@ for _ in range(3000):
     os.chdir("d")
 raise ValueError("very deep")
 """
-MUTE = (
-    "from evals.workflows import memory_calls\nmemory_calls.time = type(sys)("time")\nmemory_calls.time.__dict__.update(monotonic=lambda: 0.0, sleep=time.sleep)\nwhile True: pass"
-)
+MUTE = "from evals.workflows import memory_calls\nmemory_calls.time = type(sys)('time')\nmemory_calls.time.__dict__.update(monotonic=lambda: 0.0, sleep=time.sleep)\nwhile True: pass"
 
 # name -> (source, part of the error's text)
 DESIGNS: dict[str, tuple[str, str]] = {
@@ -243,7 +241,7 @@ DESIGNS: dict[str, tuple[str, str]] = {
         ),
         "values of the wrong type",
     ),
-    "a fork bomb": (design(retrieve=BOMB), "processes"),
+    "a fork bomb": (design(retrieve=BOMB), "sandbox: stopped: more than"),
     "fills the memory": (design(retrieve=FILL), "memory"),
     "fills shared memory": (design(retrieve=FILL_SHARED), "memory"),
     "fills the disk": (design(update=DISK), "MiB on disk"),

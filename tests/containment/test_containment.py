@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from designs import DESIGNS, FORGE, design
 
-from core.eval_in_container import EvaluationSettings, Evaluator, InfraError
 from core import eval_in_container
+from core.eval_in_container import EvaluationSettings, Evaluator, InfraError
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.grading_desk import GradingDesk
 from envs_archive.coding.grading import grading_limits
@@ -28,11 +28,11 @@ from evals.contract import EvalResult
 from evals.utils.sandbox import Limits, SandboxUnavailable, probe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
-from env_project import NOP_REWARD, TASK  # noqa: E402
+from env_project import NOP_REWARD, TASK
 
 MARK = f"7{os.getpid()}.{time.monotonic_ns() % 10**9}"
 HONEST = design(retrieve="return {'note': 'nothing yet'}")
-SHORT = {"max_trails": 1, "command_timeout": 5, "test_timeout": 30, "memory_timeout": 3}
+SHORT = {"max_trails": 1, "command_timeout": 5, "test_timeout": 30, "memory_timeout": 6}
 SECRET = "sesame-0451"
 
 
@@ -86,7 +86,9 @@ async def run_all(tmp_path: Path, kind) -> dict[str, Outcome]:
     settings = EvaluationSettings(
         "offline", repeats=1, concurrent_evaluations=8, memory_timeout_s=config["memory_timeout"], env=config
     )
-    evaluator = Evaluator(run_dir, Split(list(tasks), list(tasks)), tasks, bases, gateway, desk, kind, settings)
+    evaluator = Evaluator(
+        run_dir, Split(list(tasks), list(tasks)), tasks, bases, gateway, desk, kind, settings
+    )
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         async def one(name: str, source: str) -> Outcome:

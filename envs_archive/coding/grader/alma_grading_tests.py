@@ -29,7 +29,7 @@ OPERATORS = {
     ast.GtE: "ge",
 }
 MOST_ELEMENTS = 200
-DECOYS = 4
+DECOYS = 6
 
 
 class _Fresh:
@@ -160,7 +160,7 @@ def make_judge(places):
             return [fresh()]
         found = [altered(value, True)]
         if near:
-            found += [altered(value, False), *(one_altered(value) for _ in "..")]
+            found += [altered(value, False), *(one_altered(value) for _ in "....")]
         return found
 
     def says_yes(name, left, right, loose):
@@ -198,7 +198,7 @@ def make_judge(places):
         chance.shuffle(asked)
         # What the submission's own comparison answers may be an expression, say; in an assert it is a yes or a no.
         loose = asserted and (left_strange or right_strange)
-        before = chance.randrange(len_(asked[:decoy_count]) + 1) if left_strange or right_strange else 0
+        before = chance.randrange(len_(asked[:decoy_count])) + 1 if asked and loose else 0
         if asserted and any_(says_yes(name, *pair, loose) for pair in asked[:before]):
             return False
         result = apply[name](left, right)
