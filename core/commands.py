@@ -22,7 +22,7 @@ from core.report import tables
 from core.run import Run, open_run, split_of, tasks_of
 from envs_archive.coding.tasks import Split
 from evals.utils import gateway_client
-from evals.utils.sandbox import SandboxKind, SandboxUnavailable, probe
+from evals.utils.sandbox import NO_BOUNDARY, SandboxKind, SandboxUnavailable, probe
 
 MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
 EXIT_DONE, EXIT_FAILED = 0, 1
@@ -51,6 +51,8 @@ async def execute(options: Options) -> int:
     with Progress() as progress:
         async with open_run(options, log_dir() / options.name, tasks, kind, progress) as run:
             progress.say(f"run {options.name}: {options.kind}, seed {options.seed}; {kind.note}")
+            if kind.kind == "process":
+                progress.say(f"warning: {NO_BOUNDARY}")
             if settings.offline:
                 progress.say(
                     "model: offline (embedded repair program, no key needed; --execution_model takes another)"

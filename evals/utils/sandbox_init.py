@@ -110,7 +110,7 @@ def over_limit(limits: Mapping[str, float]) -> str:
 
 
 def _memory(pid: int) -> tuple[int, int]:
-    """(anonymous, shared) resident memory of a process in KiB, without mapped files; no lock of the process is taken."""
+    """(anonymous, shared) resident memory of a process in KiB, without mapped files; takes none of its locks."""
     anonymous = shared = 0
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as handle:
         for line in handle:

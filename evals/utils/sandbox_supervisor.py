@@ -73,7 +73,11 @@ class Supervisor:
     def __init__(self, settings: dict) -> None:
         self.settings = settings
         self.cwd = settings["cwd"]
-        self.control = socket.socket(fileno=settings["fd"])
+        if "connect" in settings:
+            self.control = socket.socket(socket.AF_UNIX)
+            self.control.connect(settings["connect"])
+        else:
+            self.control = socket.socket(fileno=settings["fd"])
         self.control.set_inheritable(False)
         self.wake, wake_in = os.pipe()
         for fd in (self.wake, wake_in):
@@ -91,6 +95,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
         self.preloaded: bool | None = None
         # Mount points, when the interpreter or a bind lies below /tmp.
+        os.makedirs(settings["home"], exist_ok=True)
         self.fixed = {root: set(os.listdir(root)) - {"home"} for root in settings["scratch"]}
 
     def serve(self) -> None:
@@ -286,6 +291,8 @@ class Supervisor:
             os.setsid()
             init.prctl(init.PR_SET_PDEATHSIG, signal.SIGKILL)
             os.umask(0o022)
+            if not os.access(self.cwd, os.R_OK | os.W_OK | os.X_OK):  # an earlier command took them away
+                os.chmod(self.cwd, 0o755)
             os.chdir(self.cwd)
             init.set_rlimits(self.settings, address_space=True)
             if pytest is not None:

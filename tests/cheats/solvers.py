@@ -2,6 +2,7 @@
 
 All work on the task of ``env_project``: ``area`` adds where it should multiply.
 """
+# ruff: noqa: E501 - programs in strings
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""No cheat earns more than doing nothing; gold is 1, honest extras cost nothing. All are graded together, in the sandbox
-that works here; a table `attack / outcome` is printed (``pytest -rP``)."""
+"""No cheat earns more than doing nothing; gold is 1, honest extras cost nothing. All are graded together, in the
+sandbox that works here; a table `attack / outcome` is printed (``pytest -rP``)."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
 from env_project import NOP_REWARD, TASK
 
 EVERYTHING = {"doing nothing": {}, "gold": GOLD, **CHEATS, **HONEST}
-AT_ONCE = 3
+AT_ONCE = 2
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +30,21 @@ def verdicts(tmp_path_factory) -> dict[str, Verdict]:
         base = await prepare_base(TASK, tmp_path_factory.mktemp("bases") / "shapes-01")
         rooms, slots = GradingRooms(probe("auto"), Limits(wall_s=40)), asyncio.Semaphore(AT_ONCE)
 
-        async def one(files) -> Verdict:
+        async def one(name, files) -> Verdict:
+            # A room is never lent twice for the same task; under names of their own they can share warm ones.
+            task = dataclasses.replace(TASK, instance_id=name)
             async with slots:
                 encoded = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
-                return await grade(TASK, base, encoded, rooms)
+                return await grade(task, base, encoded, rooms)
 
         try:
-            return dict(zip(EVERYTHING, await asyncio.gather(*map(one, EVERYTHING.values())), strict=True))
+            return dict(
+                zip(
+                    EVERYTHING,
+                    await asyncio.gather(*(one(*item) for item in EVERYTHING.items())),
+                    strict=True,
+                )
+            )
         finally:
             await rooms.close()
 

@@ -4,6 +4,7 @@ The body stands in a file that imports ``MemoStructure``; ``UPDATE`` and ``RETRI
 ``@SECRET@`` a file outside that must be neither read nor written, ``@PORT@`` a listening port of the machine,
 ``@MARK@`` a text by which left-over processes are found.
 """
+# ruff: noqa: E501 - programs in strings
 
 from __future__ import annotations
 
@@ -198,9 +199,9 @@ DEEP = """
 os.chdir(sys.argv[1])
 os.mkdir("tmp/x") if not os.path.exists("tmp/x") else None
 os.chdir("tmp/x")
-for _ in range(3000):
-    os.mkdir("d")
-    os.chdir("d")
+for _ in range(30):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
 raise ValueError("very deep")
 """
 MUTE = "from evals.workflows import memory_calls\nmemory_calls.time = type(sys)('time')\nmemory_calls.time.__dict__.update(monotonic=lambda: 0.0, sleep=time.sleep)\nwhile True: pass"
