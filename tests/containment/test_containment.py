@@ -55,7 +55,7 @@ def outcomes(tmp_path_factory):
     os.environ["ALMA_TEST_SECRET"] = SECRET
     patch = pytest.MonkeyPatch()
     # The same mechanisms with less to fill: the machine that tests this must stay usable.
-    patch.setattr(eval_in_container, "EVALUATION_LIMITS", Limits(0, 0, 1200, 96, 0, 1024, 200))
+    patch.setattr(eval_in_container, "EVALUATION_LIMITS", Limits(0, 0, 600, 96, 0, 1024, 200))
     try:
         yield tmp_path, asyncio.run(run_all(tmp_path, kind))
     finally:
