@@ -23,6 +23,10 @@ from evals.utils.sandbox import Limits, probe
 from tests.env.env_project import TASK
 
 
+def run_bare(tree: Path) -> None:
+    subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=tree, check=True, capture_output=True)
+
+
 async def measure(n: int, folder: Path) -> tuple[list[float], list[float]]:
     """Seconds of n bare runs and of n gradings, taken in turn."""
     base = await prepare_base(TASK, folder / "base")
@@ -35,7 +39,7 @@ async def measure(n: int, folder: Path) -> tuple[list[float], list[float]]:
     try:
         for number in range(-2, n):
             started = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=tree, check=True, capture_output=True)
+            await asyncio.to_thread(run_bare, tree)
             between = time.perf_counter()
             task = dataclasses.replace(TASK, instance_id=str(number))
             verdict = await grade(task, base, changes, rooms)

@@ -134,7 +134,7 @@ def test_the_observation_is_short_and_readable_and_the_episode_goes_on(name, epi
     _, observed, alive, _, _ = episode
     assert COMMANDS[name][1] in observed[name]
     assert len(observed[name]) < LIMITS["output_chars"] + 300
-    assert not any(c < " " and c not in "\n\t" or "\x7f" <= c <= "\x9f" for c in observed[name])
+    assert not any((c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f" for c in observed[name])
     assert alive[name].endswith("\nalive")
 
 
