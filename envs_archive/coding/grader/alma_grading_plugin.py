@@ -92,7 +92,7 @@ def _guarded_functions():
     return found
 
 
-def _recorder(orders, send, plugins, swapped):
+def _recorder(orders, send, plugins, swapped, recoded):
     index = {test: number for number, test in enumerate(orders["ids"])}
     guarded = _guarded_functions()
     tracing = (sys.gettrace(), sys.getprofile())
@@ -115,10 +115,14 @@ def _recorder(orders, send, plugins, swapped):
     hurt = False
 
     def intact():
+        # Asking a function for its code is an event that costs; where no code was set since, none has changed.
+        codes = recoded()
         for space, key, value, function, code in guarded:
-            if space.get(key) is not value or (function is not None and function.__code__ is not code):
+            if space.get(key) is not value:
                 return False
-        return (gettrace(), getprofile()) == tracing and not swapped()
+            if codes and function is not None and function.__code__ is not code:
+                return False
+        return (gettrace(), getprofile()) == tracing
 
     def check(good):
         nonlocal hurt
@@ -167,7 +171,7 @@ def _recorder(orders, send, plugins, swapped):
             for number, hook in hooks(plugins).items():
                 check(number in allowed or file_of(hook) not in changed | {None})
                 allowed[number] = hook
-            check(intact())
+            check(intact() and not swapped())
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(item):
@@ -203,6 +207,7 @@ def _recorder(orders, send, plugins, swapped):
             if same and function is not None and call.when == "call":
                 same = item.function is function
             check(same and intact() and hooks(plugins).keys() <= allowed.keys())
+            check(call.when != "call" or not swapped())  # what is put back before this has done no harm to it
             send(f"{call.when} {index[item.nodeid]} {outcome}")
             if call.when == "teardown":
                 disarm()
@@ -218,7 +223,7 @@ def _recorder(orders, send, plugins, swapped):
             try:
                 yield
             finally:
-                check(intact())
+                check(intact() and not swapped())
                 send(f"finish {int(exitstatus)} {run}")
                 exit_now(int(exitstatus))  # what the code under test wants to do at exit is of no interest
 
@@ -258,15 +263,16 @@ def pytest_load_initial_conftests(early_config):
         for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[loaded]
     swapped = alma_grading_watch.swapped_check(places)
-    plugins.register(_recorder(orders, send, plugins, swapped), "grading-recorder")
     told = set()
+    recoded, note_code = alma_grading_watch.code_changes()
+    plugins.register(_recorder(orders, send, plugins, swapped, recoded), "grading-recorder")
 
     def report(what):
         if what not in told:
             told.add(what)
             send(f"refused {what.replace(' ', '-')}")
 
-    alma_grading_watch.watch(places, report)
+    alma_grading_watch.watch(places, report, note_code)
 
 
 def _places(orders):

@@ -124,6 +124,8 @@ def make_judge(places):
             return fresh() if wild else not value
         if cls is int_:
             return value * 3 + 1_000_003 if wild else value + 1
+        if cls is float_ and value - value != 0:  # infinite, or no number
+            return 1.5
         if cls is float_:
             return abs_(value) * 3 + 1e9 if wild else value + max_(abs_(value) * 0.01, 0.5)
         if cls is str_:

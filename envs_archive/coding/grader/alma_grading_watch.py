@@ -72,8 +72,29 @@ def _running():
     return files
 
 
-def watch(places, report):
-    """Start refusing. ``report(what)`` is told each kind of attempt; it must not call code that can be replaced."""
+def code_changes():
+    """(whether any function was given other code since the last time this was asked, what notes that one was)."""
+    changed = True
+
+    def recoded():
+        nonlocal changed
+        now, changed = changed, False
+        return now
+
+    def note():
+        nonlocal changed
+        changed = True
+
+    return recoded, note
+
+
+def watch(places, report, note_code):
+    """Start refusing.
+
+    Args:
+        report: ``report(what)`` is told each kind of attempt; it must not call code that can be replaced.
+        note_code: called when a function is given other code, by anybody.
+    """
     is_library, is_submission = places.is_library, places.is_submission
     tests, known = places.tests, places.known
     busy = set()
@@ -209,6 +230,8 @@ def watch(places, report):
             return
         if event.startswith("object.__") and arguments[1] not in quick:
             return
+        if event == "object.__setattr__" and arguments[1] == "__code__":
+            note_code()
         thread = get_ident()
         if thread in busy:
             return
