@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
 from env_project import NOP_REWARD, TASK
 
 EVERYTHING = {"doing nothing": {}, "gold": GOLD, **CHEATS, **HONEST}
-AT_ONCE = 2
+AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")

@@ -165,6 +165,14 @@ def make_judge(places):
             found += [altered(value, False), *(one_altered(value) for _ in "....")]
         return found
 
+    def unlike(value):
+        """Text of the same length, by chance; nothing where chance could meet a member."""
+        cls = type_(value)
+        if cls is not str_ or len_(value) < 6:
+            return []
+        letters = [chr_(97 + chance.randrange(26)) for _ in value]
+        return [str_().join(letters)]
+
     def says_yes(name, left, right, loose):
         try:
             result = apply[name](left, right)
@@ -174,7 +182,8 @@ def make_judge(places):
 
     def decoys(name, left, right, left_strange, right_strange):
         if name == "in":
-            found = [(other, right) for other in others(left, right_strange)] if right_strange else []
+            # A neighbour of a member may well be one too (5 and 6 in a range, "x" and "y" in a table).
+            found = [(other, right) for other in others(left, False) + unlike(left)] if right_strange else []
             return found + ([(left, o) for o in others(right, True)] if left_strange else [])
         near = left_strange or right_strange
         found = []
