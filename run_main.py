@@ -203,10 +203,11 @@ def parser() -> argparse.ArgumentParser:
     add("--result_dir", metavar="NAME", help="name of the run folder in logs/ (default: a timestamp)")
     add(
         "--sandbox",
-        choices=["auto", "bwrap", "process"],
+        choices=["auto", "bwrap", "container", "process"],
         default="auto",
-        help="how generated code and agent commands are contained",
+        help="how generated code and agent commands are contained (process: no boundary)",
     )
+    add("--doctor", action="store_true", help="print what this machine offers for containing them, and end")
     add(
         "--max_container_concurrent",
         type=_at_least(1),
@@ -324,6 +325,10 @@ def main(argv: list[str] | None = None) -> int:
     load_dotenv(dotenv or PROJECT_ROOT / ".env")
     try:
         args = parser().parse_args(argv)
+        if args.doctor:
+            from core.doctor import examine
+
+            return examine(args.sandbox)
         # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         if args.costs or args.pack or args.replay:

@@ -28,7 +28,7 @@ from core.report import tables
 from core.run import Run, find_design, gateway_settings, open_run, split_of, tasks_of
 from core.saved_memory import check_memories, save_memories
 from evals.utils import gateway_client
-from evals.utils.sandbox import SandboxKind, SandboxUnavailable, probe
+from evals.utils.sandbox import NO_BOUNDARY, SandboxKind, SandboxUnavailable, probe
 
 EXIT_DONE, EXIT_FAILED, EXIT_BUDGET = 0, 1, 3
 
@@ -75,6 +75,8 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
             return EXIT_FAILED
         async with open_run(options, folder, tasks, kind, progress, reopen=resume) as run:
             progress.say(f"run {options.name}: {options.kind}, seed {options.seed}; {kind.note}")
+            if kind.kind == "process":
+                progress.say(f"warning: {NO_BOUNDARY}")
             if settings.offline:
                 progress.say(
                     "model: offline (embedded repair program, no key needed; --execution_model takes another)"

@@ -10,24 +10,38 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from core.evaluation_files import BadOutcome, clear, read_kept, read_outcome
+from core.gateway.activity import Activity
 from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
 from core.options import PROJECT_ROOT
 from envs_archive.coding.tasks import Split, Task
-from evals.contract import Episode, EvalResult, EvalSpec, Verdict, read_episodes, write_atomic
+from evals.contract import Episode, EvalResult, EvalSpec, Verdict, write_atomic
+from evals.utils.cgroups import new_group
+from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind, View, sandboxed_argv
+from evals.utils.session import clean_output
 
 TRIES = 3
 KEPT_OUTPUT = 64 << 10
 STOP_S = 5.0
-EVALUATION_LIMITS = Limits(cpu_s=0, memory_mb=8192, processes=1024, file_mb=1024)
+EVALUATION_LIMITS = Limits(cpu_s=0, memory_mb=8192, processes=1024, file_mb=1024, disk_mb=8192)
 """Of the design's process with all agent sessions in it: far above what honest designs use."""
 OVER_LIMITS = 125
 """Exit status of an evaluation that the sandbox ended for going over them."""
+HANGING = -1000
+"""In place of an exit code: an evaluation that we ended because it hung."""
+HANG_GRACE_S = 10.0
+STEP_S = (
+    120.0  # for the model's answer and the harness in one step, when an evaluation's longest time is reckoned
+)
+LEAST_FREE_BYTES = 64 << 20
 EXAMINATION = {"update": 2, "retrieve": 3}
 
 
@@ -58,6 +72,7 @@ class EvaluationSettings:
     inner: dict[str, Path] = field(default_factory=dict)
     load_memory: dict[str, Path] = field(default_factory=dict)
     history_limit: int | None = None
+    memory_timeout_s: float = 300.0
     env: dict[str, Any] = field(default_factory=dict)
 
 
@@ -173,6 +188,7 @@ class Evaluator:
             load_memory=_text(settings.load_memory.get(label)),
             update_concurrency=settings.update_concurrency,
             retrieve_concurrency=settings.retrieve_concurrency,
+            memory_timeout_s=settings.memory_timeout_s,
             sandbox=self._kind.kind,
             history_limit=settings.history_limit,
             env=settings.env,
@@ -185,7 +201,28 @@ class Evaluator:
                 return result
             if self._gateway.answers.stopped:
                 raise InfraError(self._gateway.answers.stopped)
+        if path is not None and not self._outside_failed(folder) and await self._works_without_design():
+            # The design's process can claim an outage, or kill itself; nothing that we have seen confirms one.
+            error = f"no outage was seen, and yet the evaluation failed {TRIES} times: {result.error}"
+            result = EvalResult("design_error", error=error)
+            result.save(folder / "result.json")
+            return result
         raise InfraError(f"evaluation of {label} ({mode}) failed {TRIES} times: {result.error}; see {folder}")
+
+    def _outside_failed(self, folder: Path) -> bool:
+        activity = self._gateway.activities.of(folder.name)
+        full = shutil.disk_usage(self._run_dir).free < LEAST_FREE_BYTES
+        return full or activity.outages > 0 or self._desk.failed(folder.name)
+
+    async def _works_without_design(self) -> bool:
+        """Whether an evaluation of nothing comes to its end here: sandbox, interpreter, gateway and disk are fine."""
+        spec = EvalSpec("health", None, self._settings.model, [], [], sandbox=self._kind.kind)
+        folder = Path(tempfile.mkdtemp(prefix="health-", dir=self._run_dir))
+        try:
+            result = await run_evaluation(spec, folder, self._gateway, self._desk, self._kind)
+            return result.status == "ok"
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _public(self, task: str) -> dict[str, Any]:
         return self._tasks[task].public(self._bases[task])
@@ -255,29 +292,34 @@ async def run_evaluation(
     Returns:
         the result; rewards are those of the grading desk, whatever the subprocess wrote.
     """
+    desk.expect(folder.name, _expected(spec))
     finished = _finished(spec, folder, desk.verdicts(folder.name))
     if finished is not None:
         return finished
     _mend(spec, folder, desk.verdicts(folder.name))
+    clear(folder / "spec.json")
     spec.save(folder / "spec.json")
     token = gateway.issue_token({"evaluation": folder.name, "design": spec.design})
     try:
         code, output = await run_subprocess(spec, folder, gateway, token, kind)
     finally:
         gateway.revoke(token)
-        shutil.rmtree(folder / "tmp", ignore_errors=True)
+        await asyncio.to_thread(remove_tree, folder / "tmp")
     try:
-        result = EvalResult.load(folder)
+        if code == HANGING:
+            raise BadOutcome(output)
+        result = read_outcome(folder)
     except FileNotFoundError:
-        last = output.strip().rsplit("\n", 1)[-1][:300] or "it printed nothing"
-        status = "design_error" if code == OVER_LIMITS else "infra_error"
+        last = clean_output(output.encode()).strip().rsplit("\n", 1)[-1][:300] or "it printed nothing"
+        # Our code never ends without a result; a kill from outside is no exit code.
+        ended_itself = spec.design_path is not None and code in (0, OVER_LIMITS)
+        status = "design_error" if ended_itself else "infra_error"
         result = EvalResult(status, error=f"the evaluation process ended with code {code}: {last}")
-    except (ValueError, TypeError) as error:
-        result = EvalResult("design_error", error=f"the evaluation's result cannot be read: {error}")
+    except BadOutcome as error:
+        result = EvalResult("design_error", error=str(error))
     result = _checked(spec, result, desk.verdicts(folder.name))
-    if result.status == "infra_error":
-        (folder / "result.json").unlink(missing_ok=True)
-    else:
+    clear(folder / "result.json")
+    if result.status != "infra_error":
         result.save(folder / "result.json")
     return result
 
@@ -285,8 +327,8 @@ async def run_evaluation(
 def _finished(spec: EvalSpec, folder: Path, verdicts: dict[Key, Verdict]) -> EvalResult | None:
     """The result of an earlier session; None when there is none, or it met an outage, or its files are spoilt."""
     try:
-        written = EvalResult.load(folder)
-    except (FileNotFoundError, ValueError, TypeError):
+        written = read_outcome(folder)
+    except (FileNotFoundError, BadOutcome):
         return None
     result = _checked(spec, written, verdicts)
     return None if result.status == "infra_error" or result.status != written.status else result
@@ -294,16 +336,27 @@ def _finished(spec: EvalSpec, folder: Path, verdicts: dict[Key, Verdict]) -> Eva
 
 def _mend(spec: EvalSpec, folder: Path, verdicts: dict[Key, Verdict]) -> None:
     """Leave of a broken-off try only the episodes that need not run again: whole, and with a verdict."""
-    (folder / "result.json").unlink(missing_ok=True)
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    clear(folder / "result.json")
+    remove_tree(folder / "tmp")
     path = folder / "episodes.jsonl"
-    kept = {(e.phase, e.task, e.repeat): e for e in read_episodes(path)}
+    kept = {(e.phase, e.task, e.repeat): e for e in read_kept(folder)}
     # A stream that learns on is gone through again from its beginning (its calls are in the ledger).
     streams = spec.rollout == "sequential"
     lines = [e.to_json() for k, e in kept.items() if k in verdicts and not (streams and k[0] == "retrieve")]
-    content = "".join(line + "\n" for line in lines).encode("utf-8")
-    if path.exists() and path.read_bytes() != content:
-        write_atomic(path, content)
+    clear(path)
+    if lines:
+        write_atomic(path, "".join(line + "\n" for line in lines).encode("utf-8"))
+
+
+def _expected(spec: EvalSpec) -> list[Key]:
+    """(phase, task, repeat) of every episode of an evaluation."""
+    expected: list[Key] = []
+    if spec.collection is None:
+        expected += [("update", task["id"], 0) for task in spec.update_tasks]
+    if spec.design_path is not None:
+        repeats = range(1, spec.repeats + 1)
+        expected += [("retrieve", task["id"], repeat) for repeat in repeats for task in spec.retrieve_tasks]
+    return expected
 
 
 def _checked(spec: EvalSpec, result: EvalResult, verdicts: dict[Key, Verdict]) -> EvalResult:
@@ -311,12 +364,7 @@ def _checked(spec: EvalSpec, result: EvalResult, verdicts: dict[Key, Verdict]) -
     if result.status != "ok":
         return result
     written = {(e.phase, e.task, e.repeat): e for e in result.episodes}
-    expected: list[Key] = []
-    if spec.collection is None:
-        expected += [("update", task["id"], 0) for task in spec.update_tasks]
-    if spec.design_path is not None:
-        repeats = range(1, spec.repeats + 1)
-        expected += [("retrieve", task["id"], repeat) for repeat in repeats for task in spec.retrieve_tasks]
+    expected = _expected(spec)
     missing = [key for key in expected if key not in written or key not in verdicts]
     if missing:
         return EvalResult(
@@ -340,7 +388,12 @@ async def run_subprocess(
     spec: EvalSpec, folder: Path, gateway: Gateway, token: str, kind: SandboxKind
 ) -> tuple[int, str]:
     """Start ``launch.py`` in its sandbox and wait for it; returns its exit code and the end of what it printed."""
-    visible = [PROJECT_ROOT / "evals", PROJECT_ROOT / "envs_archive", gateway.socket_path]
+    visible = [
+        PROJECT_ROOT / "evals",
+        PROJECT_ROOT / "envs_archive",
+        gateway.socket_path,
+        folder / "spec.json",
+    ]
     own = (spec.design_path, spec.inner_path, spec.collection, spec.load_memory)
     visible += [Path(p) for p in own if p]
     visible += [Path(task["base"]) for task in spec.update_tasks + spec.retrieve_tasks]
@@ -351,6 +404,9 @@ async def run_subprocess(
         env={"ALMA_GATEWAY": str(gateway.socket_path), "ALMA_TOKEN": token, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     argv, env = sandboxed_argv(kind, [sys.executable, "-m", "launch", str(folder)], view, EVALUATION_LIMITS)
+    group = new_group(EVALUATION_LIMITS)
+    if group is not None:
+        argv = group.entering(argv)
     process = await asyncio.create_subprocess_exec(
         *argv,
         env=env,
@@ -360,12 +416,51 @@ async def run_subprocess(
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
+    hangs = asyncio.ensure_future(_hangs(spec, folder, gateway.activities.of(folder.name)))
+    ends = asyncio.ensure_future(_tail(process.stdout))
     try:
-        output = await _tail(process.stdout)
-        return await process.wait(), output
+        await asyncio.wait([hangs, ends], return_when=asyncio.FIRST_COMPLETED)
+        if not ends.done():
+            await _stop(process)
+            return HANGING, hangs.result()
+        code = await process.wait()
+        if group is not None and code != 0 and group.killed_for_memory():
+            return OVER_LIMITS, f"more than {EVALUATION_LIMITS.memory_mb} MiB of memory"
+        return code, ends.result()
     finally:
+        hangs.cancel()
+        ends.cancel()
         if process.returncode is None:
             await _stop(process)
+        if group is not None:
+            await asyncio.to_thread(group.remove)
+
+
+async def _hangs(spec: EvalSpec, folder: Path, activity: Activity) -> str:
+    """Returns, with the reason, when an evaluation does nothing any more, or goes on without end.
+
+    The limits inside the evaluation end most of what hangs; this one does not depend on the interpreter there.
+    """
+    config = spec.env
+    command_s = config.get("command_timeout", 60)
+    quiet_s = spec.memory_timeout_s + command_s + HANG_GRACE_S
+    episodes = len(_expected(spec))
+    updates = len(spec.update_tasks) * (spec.repeats if spec.rollout == "sequential" else 1)
+    steps = config.get("max_trails", 30) * (command_s + STEP_S) + config.get("test_timeout", 120)
+    total_s = quiet_s + (2 * episodes + updates) * spec.memory_timeout_s + episodes * steps
+    started = time.monotonic()
+    written = seen = None
+    while True:
+        await asyncio.sleep(min(1.0, quiet_s / 4))
+        now = time.monotonic()
+        with contextlib.suppress(OSError):
+            written = (folder / "episodes.jsonl").lstat().st_mtime_ns
+        if activity.in_flight or written != seen:
+            activity.last, seen = now, written
+        if now - max(activity.last, started) > quiet_s:
+            return f"the evaluation hangs: no model call, no memory call and no episode for {quiet_s:g} s"
+        if now - started > total_s:
+            return f"the evaluation ran longer than {total_s:g} s"
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

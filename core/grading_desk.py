@@ -14,7 +14,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,36 +69,65 @@ class GradingDesk:
         self._record = record
         self._verdicts = _read_record(record)
         self._known: dict[str, asyncio.Future[Verdict]] = {}
+        self._expected: dict[str, frozenset[Key]] = {}
+        self._failed: set[str] = set()
+        self._asked: dict[tuple[str, Key], asyncio.Future[Verdict]] = {}
+
+    def expect(self, evaluation: str, keys: Iterable[Key]) -> None:
+        """From now on this evaluation may hand in these (phase, task, repeat), and nothing else."""
+        self._expected[evaluation] = frozenset(keys)
+
+    def failed(self, evaluation: str) -> bool:
+        """Whether grading could not be done for an evaluation."""
+        return evaluation in self._failed
 
     def verdicts(self, evaluation: str) -> dict[Key, Verdict]:
         """Verdicts of one evaluation by (phase, task, repeat)."""
         return self._verdicts.get(evaluation, {})
 
     async def grade(self, scope: dict[str, Any], body: dict[str, Any]) -> Verdict:
-        """Grade one submission. The first one for a (phase, task, repeat) counts; asking again returns its verdict,
-        so that an evaluation cannot grade by trial and error.
+        """Grade one submission. The first one for a (phase, task, repeat) counts; asking again, also at the same
+        time, returns its verdict, and only what was expected is graded: an evaluation cannot learn about hidden
+        tests by trial and error.
 
         Args:
             scope: of the caller's token: ``evaluation`` and ``design``.
             body: ``task``, ``phase``, ``repeat`` and ``changes`` ({path: base64 content or None for deleted}).
 
         Raises:
-            ValueError: the body is malformed or the task is not part of the run.
+            ValueError: the body is malformed or this is not an expected episode.
         """
         task, phase, repeat = body.get("task"), body.get("phase"), body.get("repeat")
-        if task not in self._tasks or not isinstance(phase, str) or not isinstance(repeat, int):
+        plain = isinstance(task, str) and isinstance(phase, str) and type(repeat) is int
+        if not plain or task not in self._tasks:
             raise ValueError("grade needs a task of this run, a phase and a repeat")
-        changes = _decode(body.get("changes"))
-        own = self._verdicts.setdefault(scope["evaluation"], {})
+        evaluation = scope.get("evaluation")
         key = (phase, task, repeat)
-        if key not in own:
-            verdict = await self._grade_once(task, changes)
-            if verdict.error is not None:
-                return verdict
-            self._append(scope["evaluation"], key, verdict)
-            own[key] = verdict
-            self._on_graded(Graded(scope["evaluation"], scope["design"], phase, task, repeat, verdict))
-        return own[key]
+        if key not in self._expected.get(evaluation, frozenset()):
+            raise ValueError(f"{phase} {task} {repeat} is no episode of this evaluation")
+        known = self._verdicts.get(evaluation, {}).get(key)
+        if known is not None:
+            return known
+        asked = self._asked.get((evaluation, key))
+        if asked is None:
+            changes = _decode(body.get("changes"))
+            asked = asyncio.ensure_future(self._grade_episode(scope, key, changes))
+            self._asked[evaluation, key] = asked
+            asked.add_done_callback(lambda _: self._asked.pop((evaluation, key), None))
+        return await asyncio.shield(asked)
+
+    async def _grade_episode(
+        self, scope: dict[str, Any], key: Key, changes: dict[str, bytes | None]
+    ) -> Verdict:
+        verdict = await self._grade_once(key[1], changes)
+        if verdict.error is None:
+            evaluation = scope["evaluation"]
+            self._append(evaluation, key, verdict)
+            self._verdicts.setdefault(evaluation, {})[key] = verdict
+            self._on_graded(Graded(evaluation, scope["design"], *key, verdict))
+        else:
+            self._failed.add(scope["evaluation"])
+        return verdict
 
     def _append(self, evaluation: str, key: Key, verdict: Verdict) -> None:
         line = json.dumps([evaluation, *key, dataclasses.asdict(verdict)]) + "\n"

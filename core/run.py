@@ -30,7 +30,7 @@ from envs_archive.coding.tasks import Split, Task, load_tasks, split_tasks
 from envs_archive.coding.workspace import prepare_base
 from envs_archive.coding_envs import load_config
 from evals.contract import write_json_atomic
-from evals.utils.sandbox import SandboxKind
+from evals.utils.sandbox import NO_BOUNDARY, SandboxKind
 
 GRADING_CONCURRENCY = 2
 
@@ -87,6 +87,7 @@ class Run:
             if options.load_memory
             else {},
             history_limit=options.history_limit,
+            memory_timeout_s=self.config["memory_timeout"],
             env=self.config,
         )
         settings = dataclasses.replace(settings, **changes)
@@ -115,6 +116,7 @@ class Run:
             "meta_model": self.options.meta_model,
             "execution_model": self.options.execution_model,
             "sandbox": self.kind.kind,
+            "warnings": [NO_BOUNDARY] if self.kind.kind == "process" else [],
             "designs": self.designs,
             "calls": {"total": spent.calls, "from_ledger": self.gateway.answers.from_ledger},
             "tokens": {

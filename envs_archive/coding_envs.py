@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import yaml
 
 from evals.contract import Verdict
 from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
+from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind
 from evals.utils.session import Session
 
@@ -213,7 +212,7 @@ class Coding_Env(Basic_Env):
         """Stop the sandbox session and remove the workspace."""
         await self._open.aclose()
         if self._folder is not None:
-            await asyncio.to_thread(_remove, self._folder)
+            await asyncio.to_thread(remove_tree, self._folder)
         self._folder = self._session = self._task = None
 
 
@@ -226,18 +225,5 @@ def command_limits(config: Mapping[str, Any]) -> Limits:
         processes=config["processes"],
         output_bytes=config["output_chars"],
         file_mb=config["file_mb"],
+        disk_mb=config["disk_mb"],
     )
-
-
-def _remove(folder: Path) -> None:
-    """Delete a tree even where the agent has taken away its own permissions."""
-
-    def make_writable(function: Any, path: str, error: Any) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            if not os.path.islink(path):
-                os.chmod(path, 0o700)
-            function(path)
-
-    shutil.rmtree(folder, onerror=make_writable)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +23,10 @@ Ending = Literal["submit", "step_limit", "context", "refused", "infra"]
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file so that, whatever happens, the old one or the whole new one is there; on disk when it returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A name that nobody can guess: where generated code may write, a link could stand at any other.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "wb") as handle:
+        with open(temporary, "xb") as handle:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())

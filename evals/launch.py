@@ -18,6 +18,7 @@ import os
 import random
 import sys
 import time
+import traceback
 import types
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -132,7 +133,7 @@ def new_memory(watch: Watch, spec: EvalSpec) -> MemoryCalls:
     with watch.limit(spec.memory_timeout_s, "the constructor"):
         try:
             memory = design(inner) if inner else design()
-        except Exception as error:
+        except BaseException as error:
             raise DesignError(design_traceback(error)) from error
     if spec.load_memory:
         with watch.limit(spec.memory_timeout_s, "load"):
@@ -215,13 +216,17 @@ def main() -> int:
 
     gateway_client.connect(Path(os.environ["ALMA_GATEWAY"]), os.environ["ALMA_TOKEN"])
     try:
-        updates = asyncio.run(evaluate(spec, folder, Watch(on_hang)))
+        progress = folder / "episodes.jsonl"
+        progress.touch()
+        updates = asyncio.run(evaluate(spec, folder, Watch(on_hang, lambda: os.utime(progress))))
     except DesignError as error:
         finish("design_error", str(error))
     except MemoryError as error:
         finish("design_error", design_traceback(error))
     except (gateway_client.InfraError, OSError) as error:
         finish("infra_error", f"{type(error).__name__}: {error}")
+    except BaseException as error:  # a fault of ours, or a design that has changed our modules
+        finish("infra_error", "".join(traceback.format_exception(error)))
     else:
         finish("ok", updates=updates)
     # Threads that a design left running must not keep the process.

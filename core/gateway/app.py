@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +11,7 @@ import orjson
 
 from core.gateway.provider import ProviderError
 
-_BODY_LIMIT = 64 * 1024 * 1024
+_BODY_LIMIT = 32 * 1024 * 1024
 
 Scope = dict[str, Any]
 Headers = dict[bytes, bytes]
@@ -37,13 +38,15 @@ class GatewayApp:
         except ProviderError as error:
             body = orjson.dumps(error.payload())
             status = error.status
+        except asyncio.CancelledError:  # the gateway closes while a grading or a call goes on
+            body = orjson.dumps(ProviderError.infra("the gateway is closing").payload())
+            status = 503
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: dict[str, Any], receive: Any) -> bytes:
         headers: Headers = dict(scope["headers"])
-        body = await _read(receive)
         kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         granted = self._authorize(token) if kind.lower() == "bearer" else None
         if granted is None:
@@ -51,6 +54,7 @@ class GatewayApp:
         handler = self._routes.get((scope["method"], scope["path"]))
         if handler is None:
             raise invalid(f"no such route: {scope['method']} {scope['path']}", status=404)
+        body = await _read(receive)
         return await handler(granted, headers, body)
 
 

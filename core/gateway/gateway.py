@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import uvicorn
 
+from core.gateway.activity import Activities
 from core.gateway.answers import Answers, Asked
 from core.gateway.app import GatewayApp, Headers, Scope, invalid, parse_header_object, parse_object
 from core.gateway.budget import Budget
@@ -154,6 +155,7 @@ class Gateway:
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
         self._turnstile: Turnstile | None = None
+        self.activities = Activities()
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._socket_dir: Path | None = None
@@ -223,7 +225,10 @@ class Gateway:
             ("POST", "/turn"): self._turn,
         }
         config = uvicorn.Config(
-            GatewayApp(routes, self._scopes.get),
+            GatewayApp(
+                {route: self.activities.watched(handler) for route, handler in routes.items()},
+                self._scopes.get,
+            ),
             uds=str(self.socket_path),
             log_config=None,
             access_log=False,

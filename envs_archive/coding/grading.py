@@ -7,8 +7,13 @@ their own sandbox with our command line and configuration; a plugin reports them
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import base64
 import configparser
+import contextlib
+import re
+import secrets
 import shutil
 import sys
 import tempfile
@@ -16,21 +21,23 @@ import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from evals.contract import Verdict
 from evals.utils.sandbox import CommandResult, Limits
 from evals.utils.session import Session
 
 from .grading_rooms import GRADER_INSIDE, GradingRooms
-from .grading_rules import source_changes
+from .grading_rules import patched_paths, source_changes
 from .records import Orders, read_run
-from .tamper_scan import scan_changes
+from .tamper_scan import scan_changes, tricks
 from .tasks import Task
 from .workspace import PatchError, WorkspaceError, apply_patch, changed_files, make_workspace
 
 TEST_SECONDS = 10.0  # for one test; less when the whole run has less than four times as much
 MAX_CRASHES = 3  # tests that may take the process down before the rest counts as failed
+# A parametrized module would ask its parameters of the canary too.
+_PARAMETRIZED = re.compile(rb"^pytestmark\b[^\n]*(?:\n[ \])][^\n]*)*parametrize", re.MULTILINE)
 KEPT_SETTINGS = ("pythonpath", "markers", "python_files", "python_classes", "python_functions", "usefixtures")
 
 
@@ -47,6 +54,7 @@ def grading_limits(config: Mapping[str, Any]) -> Limits:
         processes=config["processes"],
         output_bytes=10_000,
         file_mb=config["file_mb"],
+        disk_mb=config["disk_mb"],
     )
 
 
@@ -64,13 +72,12 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
     started = time.monotonic()
     try:
         async with rooms.room(task.instance_id) as session:
-            changed, flags = await _build_tree(task, base, changes, session.workspace)
-            passed, tampered = await _run_expected(task.expected, session, base, changed)
+            tree, flags = await _build_tree(task, base, changes, session.workspace)
+            passed, seen = await _run_expected(task.expected, session, base, tree)
     except (GradingError, WorkspaceError, PatchError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
-    if tampered:
-        flags = [*flags, "interfered with pytest while it ran"]
+    flags = [*flags, *seen]
     return Verdict(
         reward=_share(passed, task.expected),
         resolved=passed.issuperset(task.expected),
@@ -101,10 +108,24 @@ def _share(passed: set[str], expected: Sequence[str]) -> float:
     return sum(test in passed for test in expected) / len(expected) if expected else 1.0
 
 
+class Tree(NamedTuple):
+    """What stands in the clean tree.
+
+    Attributes:
+        changed: names of the submission's files.
+        excused: those that did before the submission what only cheats do elsewhere.
+        tests: content of the trusted test files, which are empty on the disk.
+    """
+
+    changed: list[str]
+    excused: list[str]
+    tests: dict[str, bytes]
+
+
 async def _build_tree(
     task: Task, base: Path, changes: Mapping[str, bytes | None], tree: Path
-) -> tuple[list[str], list[str]]:
-    """Make the clean tree with the submission's source: (names of its files there, flags of its scan)."""
+) -> tuple[Tree, list[str]]:
+    """Make the clean tree with the submission's source; also the flags of its scan."""
     await asyncio.to_thread(make_workspace, base, tree, with_git=False)
     await apply_patch(tree, task.test_patch)
     taken = source_changes(task, base, changes)
@@ -112,7 +133,39 @@ async def _build_tree(
     for name in sorted(taken, key=lambda name: taken[name] is not None):  # deletions make room first
         if name not in scan.left_out:
             _put(tree, name, taken[name])
-    return sorted(taken.keys() - scan.left_out), scan.flags
+    changed = sorted(taken.keys() - scan.left_out)
+    excused = [name for name in changed if (base / name).is_file() and tricks((base / name).read_bytes())]
+    return Tree(changed, excused, _take_tests(task, tree)), scan.flags
+
+
+def _take_tests(task: Task, tree: Path) -> dict[str, bytes]:
+    """Take the trusted test modules off the disk, where code under test could read what is expected of it."""
+    names = {test.partition("::")[0] for test in task.expected} | patched_paths(task.test_patch)
+    taken = {}
+    for name in sorted(names):
+        path = tree / name
+        if not name.endswith(".py") or not path.is_file() or path.is_symlink():
+            continue
+        content = path.read_bytes()
+        with contextlib.suppress(SyntaxError, ValueError):
+            ast.parse(content)
+            taken[name] = content
+            path.write_bytes(b"")
+    return taken
+
+
+def _canaries(files: Sequence[str], remaining: Sequence[str], tests: Mapping[str, bytes]) -> dict[str, str]:
+    """A test that must fail for each file with plain test functions, under a name that nobody can know."""
+    chosen = {}
+    for file in files:
+        names = [
+            test.split("::")[1]
+            for test in remaining
+            if test.startswith(f"{file}::") and test.count("::") == 1
+        ]
+        if names and file in tests and not _PARAMETRIZED.search(tests[file]):
+            chosen[file] = f"{names[0].partition('[')[0]}_{secrets.token_hex(4)}"
+    return chosen
 
 
 def _put(tree: Path, name: str, content: bytes | None) -> None:
@@ -130,9 +183,11 @@ def _put(tree: Path, name: str, content: bytes | None) -> None:
 
 
 async def _run_expected(
-    expected: Sequence[str], session: Session, base: Path, changed: Sequence[str]
-) -> tuple[set[str], bool]:
-    """(tests that passed, whether pytest was interfered with)."""
+    expected: Sequence[str], session: Session, base: Path, tree: Tree
+) -> tuple[set[str], list[str]]:
+    """(tests that passed, flags of what the submission tried while they ran)."""
+    sources = {name: base64.b64encode(content).decode() for name, content in tree.tests.items()}
+    refused: set[str] = set()
     wall_s = session.limits.wall_s
     deadline = time.monotonic() + wall_s
     remaining = list(expected)
@@ -142,18 +197,24 @@ async def _run_expected(
         seconds = deadline - time.monotonic()
         if not files or seconds <= 0:
             break
-        orders = Orders(remaining, min(TEST_SECONDS, wall_s / 4), seconds * 0.8, changed)
+        canaries = _canaries(files, remaining, tree.tests)
+        limits = min(TEST_SECONDS, wall_s / 4), seconds * 0.8
+        orders = Orders(remaining, *limits, tree.changed, tree.excused, sources, canaries)
         result = await _ask(session, _command(files, base), seconds, orders.to_bytes())
         run = read_run(orders, result.channel, result.exit_code)
         if not run.started and not run.tampered:
             last = result.output.strip().rpartition("\n")[2][:200]
             raise GradingError(f"the tests could not be started: exit code {result.exit_code}: {last}")
-        if run.complete or run.tampered or run.last is None or result.timed_out:
-            return set(run.passed), run.tampered
+        refused |= run.refused
+        flags = [f"tried {what} while graded (refused)" for what in sorted(refused)]
+        if run.tampered:
+            flags.append("interfered with pytest while it ran")
+        if run.complete or run.tampered or run.last not in remaining or result.timed_out:
+            return set(run.passed), flags
         # One test took the whole process down. The others are asked again without it, each from the start:
         # nothing of a run that did not come to its end is believed.
         remaining.remove(run.last)
-    return set(), False
+    return set(), [f"tried {what} while graded (refused)" for what in sorted(refused)]
 
 
 async def _ask(session: Session, command: list[str], seconds: float, orders: bytes) -> CommandResult:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind
 from evals.utils.session import Session
 
@@ -29,7 +29,7 @@ class Room:
 
     async def close(self) -> None:
         await self.session.close()
-        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        await asyncio.to_thread(remove_tree, self.folder)
 
 
 class GradingRooms:

@@ -53,6 +53,8 @@ RESERVED_MODULES = frozenset(sys.stdlib_module_names) | {
     "colorama",
     "hypothesis",
     "alma_grading_plugin",
+    "alma_grading_tests",
+    "alma_grading_watch",
 }
 _TEST_NAME = re.compile(r"(?:test_.*|.*_test|tests?)\.py")
 _PATCHED = re.compile(r"^(?:---|\+\+\+) [ab]/(.+?)(?:\t.*)?$", re.MULTILINE)

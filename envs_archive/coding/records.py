@@ -8,7 +8,7 @@ import hmac
 import json
 import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 PHASES = ("setup", "call", "teardown")
@@ -24,6 +24,7 @@ class Run:
         passed: tests of which setup, call and teardown have passed, once each.
         last: the test that was running when an incomplete run ended, if any was.
         tampered: pytest or the channel was interfered with.
+        refused: what the submission tried and was refused (stack frames, native memory ...).
     """
 
     started: bool
@@ -31,6 +32,7 @@ class Run:
     passed: frozenset[str] = frozenset()
     last: str | None = None
     tampered: bool = False
+    refused: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -41,16 +43,27 @@ class Orders:
         limit: seconds for one test.
         budget: seconds after which no further test is begun.
         changed: relative paths of the submission's files, in which no hook of pytest may be written.
+        excused: those that looked at frames, objects or native memory before the submission.
+        sources: the trusted test files by relative path, in base64. On the disk they are empty.
+        canaries: by test file the name of a test that must fail: whoever makes all tests pass is caught by it.
     """
 
     ids: Sequence[str]
     limit: float
     budget: float
     changed: Sequence[str] = ()
+    excused: Sequence[str] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    canaries: Mapping[str, str] = field(default_factory=dict)
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
+    @property
+    def all_ids(self) -> list[str]:
+        """The wanted tests, then the canaries."""
+        return [*self.ids, *(f"{file}::{name}" for file, name in self.canaries.items())]
+
     def to_bytes(self) -> bytes:
-        orders = dataclasses.asdict(self) | {"key": self.key.hex()}
+        orders = dataclasses.asdict(self) | {"key": self.key.hex(), "ids": self.all_ids}
         return zlib.compress(json.dumps(orders).encode())
 
 
@@ -60,6 +73,8 @@ def read_run(orders: Orders, channel: bytes, exit_code: int | None) -> Run:
     begun: list[int] = []
     errors = 0
     started = False
+    refused: set[str] = set()
+    ids = orders.all_ids
     finish: tuple[int, int] | None = None
     for number, line in enumerate(channel.split(b"\n")[:-1]):
         words = _signed_words(orders.key, number, line)
@@ -72,15 +87,18 @@ def read_run(orders: Orders, channel: bytes, exit_code: int | None) -> Run:
                 begun.append(int(test))
             case [("setup" | "call" | "teardown" | "extra") as phase, test, outcome]:
                 phases.setdefault(int(test), []).append((phase, outcome))
+            case ["refused", what]:
+                refused.add(what.replace("-", " "))
             case ["error"]:
                 errors += 1
             case ["tampered"]:
                 return Run(started, False, tampered=True)
             case ["finish", status, run]:
                 finish = int(status), int(run)
-    last = orders.ids[begun[-1]] if begun else None
+    last = ids[begun[-1]] if begun else None
+    broken = Run(started, False, last=last, refused=frozenset(refused))
     if finish is None or not channel.endswith(b"\n"):
-        return Run(started, False, last=last)
+        return broken
     status, run = finish
     wanted = [(phase, "passed") for phase in PHASES]
     passed = {test for test, records in phases.items() if records == wanted and begun.count(test) == 1}
@@ -88,8 +106,15 @@ def read_run(orders: Orders, channel: bytes, exit_code: int | None) -> Run:
     likely = 1 if failed or errors else 0 if begun else 5
     agree = exit_code == status == likely and run == len(begun) and set(phases) == set(begun)
     if not agree:
-        return Run(started, False, last=last)
-    return Run(started, True, frozenset(orders.ids[test] for test in passed))
+        return broken
+    failing = [("setup", "passed"), ("call", "failed"), ("teardown", "passed")]
+    for number, canary in list(enumerate(ids))[len(orders.ids) :]:
+        file = canary.partition("::")[0]
+        trusted = phases.pop(number, None) == failing
+        passed.discard(number)
+        if not trusted and any(ids[test].partition("::")[0] == file for test in passed):
+            return dataclasses.replace(broken, tampered=True)
+    return Run(started, True, frozenset(ids[test] for test in passed), refused=frozenset(refused))
 
 
 def _signed_words(key: bytes, number: int, line: bytes) -> list[str] | None:

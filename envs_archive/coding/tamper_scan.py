@@ -62,12 +62,17 @@ def scan_changes(base: Path, changes: Mapping[str, bytes | None]) -> Scan:
             continue
         old = (base / name).read_bytes() if (base / name).is_file() else b""
         added = findings(content) - findings(old)
-        tricks = [what for trick, what in added if trick]
-        if tricks:
+        found = [what for trick, what in added if trick]
+        if found:
             left_out.add(name)
-        flags += [f"{name}: {what} (left out)" for what in sorted(tricks)]
+        flags += [f"{name}: {what} (left out)" for what in sorted(found)]
         flags += [f"{name}: {what}" for trick, what in sorted(added) if not trick]
     return Scan(flags[:MAX_FLAGS], left_out)
+
+
+def tricks(source: bytes) -> set[str]:
+    """What a source does that only cheats do where the project did not do it before."""
+    return {what for trick, what in findings(source) if trick or what == "ctypes"}
 
 
 def findings(source: bytes) -> Counter[tuple[bool, str]]:

@@ -272,9 +272,12 @@ def list_files(tree: Path) -> list[str]:
 def _regular_files(tree: Path) -> Iterator[tuple[str, os.stat_result]]:
     """(relative path, lstat) of every regular file; links and folders behind links are left out."""
     waiting = [(str(tree), "")]
+    if not os.access(tree, os.R_OK | os.X_OK):
+        os.chmod(tree, 0o755)
     while waiting:
         folder, prefix = waiting.pop()
-        with os.scandir(folder) as entries:
+        # A folder below the longest possible path, say: nothing in it is source.
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):

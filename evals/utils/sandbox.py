@@ -2,6 +2,7 @@
 
 Kinds:
     ``bwrap``    bubblewrap: own namespaces, a minimal file system, no network. A security boundary.
+    ``container`` docker or podman: a container per evaluation and per grading room. A boundary.
     ``process``  clean environment, limits, every left-over process killed. No boundary, and its note says so.
 
 The sandbox is used twice. Around the evaluation subprocess (``sandboxed_argv``), and inside that around each
@@ -28,9 +29,16 @@ HERE = Path(__file__).resolve().parent
 ETC = HERE / "sandbox_etc"
 INSIDE = "/run/sandbox"
 """Where the programs of the sandbox itself are mounted; its presence tells that we are inside one."""
+TMPFS_BYTES = 1 << 30
 GET_BWRAP = (
     "install bubblewrap (Debian/Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap; "
     "macOS: not available)"
+)
+
+
+NO_BOUNDARY = (
+    "sandbox process is no security boundary: generated code and agent commands run as you, can read and write your "
+    "files, use the network and forge results; see run_main.py --doctor"
 )
 
 
@@ -49,7 +57,7 @@ class Limits:
         processes: processes alive at one time.
         output_bytes: bytes of output that are kept (first half and last half).
         file_mb: size of one file, in MiB.
-        disk_mb: size of the workspace and of /tmp, in MiB; looked at once a second, so best effort.
+        disk_mb: size of the workspace and of /tmp, in MiB; looked at every second or two, so best effort.
     """
 
     wall_s: float = 60.0
@@ -107,11 +115,11 @@ class SandboxKind:
     Attributes:
         kind: ``bwrap`` or ``process``.
         note: one line, for people: what it protects against.
-        executable: the bubblewrap program.
+        executable: the bubblewrap program, or the container engine.
         fresh_proc: a new /proc can be mounted; otherwise the surrounding one is shown.
     """
 
-    kind: Literal["bwrap", "process"]
+    kind: Literal["bwrap", "container", "process"]
     note: str
     executable: str = ""
     fresh_proc: bool = True
@@ -127,21 +135,35 @@ def probe(kind: str = "auto") -> SandboxKind:
     """Find out by trying which sandbox works here (tried once per process).
 
     Args:
-        kind: ``auto`` (bwrap where it works, else process), ``bwrap`` or ``process``.
+        kind: ``auto`` (bwrap where it works, else process), ``bwrap``, ``container`` or ``process``.
 
     Raises:
         SandboxUnavailable: the kind is unknown, or was asked for by name and does not work.
     """
     if kind == "process":
         return PROCESS
+    if kind == "container":
+        return _container()
     if kind not in ("auto", "bwrap"):
-        raise SandboxUnavailable(f"unknown sandbox {kind!r}: choose auto, bwrap or process")
+        raise SandboxUnavailable(f"unknown sandbox {kind!r}: choose auto, bwrap, container or process")
     found, why = _try_bwrap()
     if found:
         return found
     if kind == "bwrap":
         raise SandboxUnavailable(f"sandbox bwrap does not work here: {why}")
     return dataclasses.replace(PROCESS, note=f"{PROCESS.note}; bwrap: {why}")
+
+
+def _container() -> SandboxKind:
+    from evals.utils import container
+
+    if os.environ.get(container.MARKER):  # the container is the boundary; commands in it are kept by limits
+        return dataclasses.replace(PROCESS, note="sandbox: process, inside a container")
+    engine, why = container.find_engine()
+    if not engine:
+        raise SandboxUnavailable(f"sandbox container does not work here: {why}")
+    note = f"sandbox: container ({Path(engine).name}: a boundary: no network, only listed files)"
+    return SandboxKind("container", note, engine)
 
 
 @cache
@@ -196,11 +218,14 @@ def sandboxed_argv(
     everything when the guard is terminated (SIGTERM, or SIGKILL of a bwrap). The exit status is the program's.
 
     Args:
-        limits: of the whole tree: ``processes``, ``memory_mb`` (resident memory), ``file_mb`` and ``cpu_s``. A tree
-            over the number of processes or the memory is killed: exit status 125, the reason is the last line on
-            stderr. Other fields are ignored: the wall clock is the caller's.
+        limits: of the whole tree: ``processes``, ``memory_mb`` (resident memory), ``file_mb``, ``cpu_s`` and
+            ``disk_mb`` (what is writable). A tree over the number of processes, the memory or the disk is killed:
+            exit status 125, the reason is the last line on stderr. Other fields are ignored: the wall clock is
+            the caller's.
     """
-    limits = limits or Limits(cpu_s=0, memory_mb=0, processes=0, file_mb=0)
+    if kind.kind == "container":
+        return _container_argv(kind, argv, view, limits)
+    limits = limits or Limits(cpu_s=0, memory_mb=0, processes=0, file_mb=0, disk_mb=0)
     bwrap = kind.kind == "bwrap"
     guard = f"{INSIDE}/sandbox_init.py" if bwrap else str(HERE / "sandbox_init.py")
     settings = {
@@ -209,10 +234,33 @@ def sandboxed_argv(
         "memory_mb": limits.memory_mb,
         "processes": limits.processes,
         "file_mb": limits.file_mb,
+        "disk_mb": limits.disk_mb,
+        "folders": [inside if bwrap else str(host) for host, inside in view.writable],
+        "mounts": ["/tmp", "/dev/shm"] if bwrap else [],
     }
     inner = [sys.executable, "-I", "-S", guard, json.dumps(settings), *argv]
     home = {"HOME": "/tmp/home"} if bwrap else {}
     return (bwrap_argv(kind, view, inner, nests=True) if bwrap else inner), clean_env(home | dict(view.env))
+
+
+def _container_argv(
+    kind: SandboxKind, argv: Sequence[str], view: View, limits: Limits | None
+) -> tuple[list[str], dict[str, str]]:
+    """As ``sandboxed_argv``; the interpreter of ``argv`` becomes the image's."""
+    from evals.utils import container
+
+    inside = [container.PYTHON if word == sys.executable else word for word in argv]
+    limits = limits or Limits(cpu_s=0, memory_mb=0, processes=0, file_mb=0, disk_mb=0)
+    fields = ("cpu_s", "memory_mb", "processes", "file_mb", "disk_mb")
+    settings = {"cwd": view.cwd, "mounts": ["/tmp"], "folders": [place for _, place in view.writable]}
+    settings |= {name: getattr(limits, name) for name in fields}
+    guard = [container.PYTHON, "-I", "-S", f"{INSIDE}/sandbox_init.py", json.dumps(settings), *inside]
+    env = clean_env({"HOME": "/tmp/home", **view.env})
+    env["PATH"] = f"{Path(container.PYTHON).parent}:/usr/local/bin:/usr/bin:/bin"
+    line = container.container_argv(kind.executable, guard, view, limits, list(env))
+    # The engine's client needs a few things of ours; they stay outside.
+    ours = {n: os.environ[n] for n in ("DOCKER_HOST", "XDG_RUNTIME_DIR", "CONTAINER_HOST") if n in os.environ}
+    return line, env | ours
 
 
 def clean_env(extra: Mapping[str, str]) -> dict[str, str]:
@@ -256,15 +304,17 @@ def bwrap_argv(kind: SandboxKind, view: View, argv: Sequence[str], *, nests: boo
     line += ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
     if not view.network:
         line += ["--unshare-net"]
+    # What is in /tmp is in memory: the kernel keeps it within bounds, where bubblewrap can tell it so.
+    tmpfs = ["--size", str(TMPFS_BYTES), "--tmpfs"] if _takes_size(kind.executable) else ["--tmpfs"]
     # Later mounts lie on top of earlier ones: an interpreter or a view below /tmp must come after /tmp.
     line += [
         "--dev",
         "/dev",
-        "--tmpfs",
+        *tmpfs,
         "/dev/shm",
         "--remount-ro",
         "/dev",
-        "--tmpfs",
+        *tmpfs,
         "/tmp",
         "--dir",
         "/tmp/home",
@@ -278,6 +328,15 @@ def bwrap_argv(kind: SandboxKind, view: View, argv: Sequence[str], *, nests: boo
     for option, host, inside in sorted(binds, key=lambda bind: len(Path(bind[2]).parts)):
         line += [option, str(host), inside]
     return [*line, "--remount-ro", "/", "--chdir", view.cwd, "--", *argv]
+
+
+@cache
+def _takes_size(executable: str) -> bool:
+    try:
+        done = subprocess.run([executable, "--help"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return "--size" in done.stdout + done.stderr
 
 
 def _proc(fresh: bool, nests: bool) -> list[str]:

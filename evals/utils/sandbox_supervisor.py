@@ -73,7 +73,11 @@ class Supervisor:
     def __init__(self, settings: dict) -> None:
         self.settings = settings
         self.cwd = settings["cwd"]
-        self.control = socket.socket(fileno=settings["fd"])
+        if "connect" in settings:
+            self.control = socket.socket(socket.AF_UNIX)
+            self.control.connect(settings["connect"])
+        else:
+            self.control = socket.socket(fileno=settings["fd"])
         self.control.set_inheritable(False)
         self.wake, wake_in = os.pipe()
         for fd in (self.wake, wake_in):
@@ -91,6 +95,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
         self.preloaded: bool | None = None
         # Mount points, when the interpreter or a bind lies below /tmp.
+        os.makedirs(settings["home"], exist_ok=True)
         self.fixed = {root: set(os.listdir(root)) - {"home"} for root in settings["scratch"]}
 
     def serve(self) -> None:
@@ -200,7 +205,9 @@ class Supervisor:
             if now >= next_look:
                 reply["stopped"] = init.over_limit(self.settings)
                 if not reply["stopped"] and now >= next_walk:
-                    reply["stopped"] = self.over_disk()
+                    reply["stopped"] = init.over_disk(
+                        [self.cwd], self.settings["tmpfs"], self.settings["disk_mb"]
+                    )
                     next_walk = time.monotonic() + 1
                 if reply["stopped"]:
                     reply["exit_code"] = 128 + signal.SIGKILL
@@ -266,25 +273,6 @@ class Supervisor:
         said += data[: max(0, CHANNEL_BYTES - len(said))]
         return bool(data)
 
-    def over_disk(self) -> str:
-        limit = self.settings["disk_mb"] * init.MIB
-        if not limit:
-            return ""
-        used = seen = 0
-        for mount in self.settings["tmpfs"]:
-            state = os.statvfs(mount)
-            used += (state.f_blocks - state.f_bfree) * state.f_frsize
-        for folder, _, names in os.walk(self.cwd):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    used += os.lstat(os.path.join(folder, name)).st_blocks * 512
-            seen += len(names)
-            if used > limit:
-                return f"more than {self.settings['disk_mb']:g} MiB on disk"
-            if seen > 20_000:
-                break
-        return ""
-
     def become(self, command, pytest, out: int, channel: socket.socket | None) -> None:
         """In the child: turn into the command. Never returns."""
         try:
@@ -303,6 +291,8 @@ class Supervisor:
             os.setsid()
             init.prctl(init.PR_SET_PDEATHSIG, signal.SIGKILL)
             os.umask(0o022)
+            if not os.access(self.cwd, os.R_OK | os.W_OK | os.X_OK):  # an earlier command took them away
+                os.chmod(self.cwd, 0o755)
             os.chdir(self.cwd)
             init.set_rlimits(self.settings, address_space=True)
             if pytest is not None:

@@ -6,9 +6,8 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import re
-import shutil
+import secrets
 import socket
 import struct
 import sys
@@ -18,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from evals.utils.cgroups import Cgroup, new_group
+from evals.utils.container import PYTHON
+from evals.utils.removal import remove_tree
 from evals.utils.sandbox import (
     HERE,
     INSIDE,
@@ -33,14 +35,15 @@ from evals.utils.sandbox import (
 WORKSPACE = "/workspace"
 CHANNEL_FD = 3
 START_S = 30.0
+CONTAINER_START_S = 300.0  # the image may have to be fetched
 REPLY_GRACE_S = 15.0
 _REPLY_BYTES = 64 << 20
 
 # CSI and OSC sequences, then any other two- or three-character escape.
 _ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[PX^_][^\x1b\n]*(?:\x1b\\)?|[ -/]*[0-~])"
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def clean_output(data: bytes) -> str:
@@ -113,6 +116,7 @@ class Session:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._private: Path | None = None
+        self._group: Cgroup | None = None
         self._names = _Names([])
 
     @property
@@ -196,13 +200,19 @@ class Session:
         async with self._lock:
             await self._stop()
             if self._private is not None:
-                await asyncio.to_thread(shutil.rmtree, self._private, ignore_errors=True)
+                await asyncio.to_thread(remove_tree, self._private)
                 self._private = None
 
     async def _start(self) -> None:
+        if self.kind.kind == "container":
+            await self._start_container()
+            return
         ours, theirs = socket.socketpair()
         try:
             argv, env = self._command_line(theirs.fileno())
+            self._group = new_group(self.limits)
+            if self._group is not None:
+                argv = self._group.entering(argv)
             self._process = await asyncio.create_subprocess_exec(
                 *argv,
                 env=env,
@@ -219,6 +229,51 @@ class Session:
         finally:
             theirs.close()
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        await asyncio.wait_for(self._receive(), START_S)
+
+    async def _start_container(self) -> None:
+        """As ``_start``. No descriptor reaches into a container, so the supervisor connects to a socket in a folder."""
+        self._private = self._private or Path(tempfile.mkdtemp(prefix="session-"))
+        place = self._private / f"control-{secrets.token_hex(8)}"
+        fixed = {"COLUMNS": "100", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PWD": WORKSPACE}
+        settings = asdict(self.limits) | {"connect": f"/run/control/{place.name}", "cwd": WORKSPACE}
+        settings |= {"tmpfs": ["/tmp"], "scratch": ["/tmp"], "home": "/tmp/home"}
+        view = View(
+            readonly=self._readonly,
+            writable=((self.workspace, WORKSPACE), (self._private, "/run/control")),
+            cwd=WORKSPACE,
+            env={**fixed, **self._env},
+        )
+        argv, env = sandboxed_argv(
+            self.kind,
+            [sys.executable, f"{INSIDE}/sandbox_supervisor.py", json.dumps(settings)],
+            view,
+            self.limits,
+        )
+        connected: asyncio.Future[tuple] = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_unix_server(
+            lambda reader, writer: connected.done() or connected.set_result((reader, writer)), place
+        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *argv,
+                env=env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            ended = asyncio.ensure_future(self._process.wait())
+            await asyncio.wait(
+                [connected, ended], timeout=CONTAINER_START_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            ended.cancel()
+            if not connected.done():
+                raise EOFError("the container did not start")
+            self._reader, self._writer = connected.result()
+        finally:
+            server.close()
+            place.unlink(missing_ok=True)
         await asyncio.wait_for(self._receive(), START_S)
 
     def _command_line(self, fd: int) -> tuple[list[str], dict[str, str]]:
@@ -260,6 +315,8 @@ class Session:
             if isinstance(command, str)
             else list(map(self._names.to_host, command))
         )
+        if self.kind.kind == "container" and not isinstance(words, str):
+            words = [PYTHON if word == sys.executable else word for word in words]
         encoded = None if channel is None else base64.b64encode(channel).decode("ascii")
         self._send({"command": words, "wall_s": wall_s, "channel": encoded})
         await self._writer.drain()
@@ -312,6 +369,9 @@ class Session:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         _, errors = await ended
+        if self._group is not None:
+            await asyncio.to_thread(self._group.remove)
+            self._group = None
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
 
@@ -320,8 +380,6 @@ def _empty(folder: Path) -> None:
     """Remove everything in a folder, also where a command took away its own permissions."""
     for path in list(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
-            for inner, _, _ in os.walk(path):
-                os.chmod(inner, 0o700)
-            shutil.rmtree(path)
+            remove_tree(path)
         else:
             path.unlink()

@@ -54,10 +54,12 @@ class Watch:
 
     Args:
         on_hang: called from the thread with a message; must end the process.
+        on_start: called before every limited block: a sign of progress.
     """
 
-    def __init__(self, on_hang: Callable[[str], None]) -> None:
+    def __init__(self, on_hang: Callable[[str], None], on_start: Callable[[], None] = lambda: None) -> None:
         self._on_hang = on_hang
+        self._on_start = on_start
         self._deadlines: dict[int, tuple[float, str]] = {}
         self._lock = threading.Lock()
         threading.Thread(target=self._run, name="design-watch", daemon=True).start()
@@ -65,6 +67,7 @@ class Watch:
     @contextlib.contextmanager
     def limit(self, seconds: float, what: str) -> Iterator[None]:
         """Everything inside the block must end within ``seconds``."""
+        self._on_start()
         key = id(object())
         with self._lock:
             while key in self._deadlines:
@@ -117,9 +120,10 @@ class MemoryCalls:
         async with self._guard.reading():
             value = await self._call("general_retrieve", recorder)
         try:
-            plain = to_plain(value)
-            text = render(plain)
-        except (TypeError, ValueError, RecursionError) as error:
+            with self._watch.limit(self._timeout_s, "reading what general_retrieve returned"):
+                plain = to_plain(value)
+                text = render(plain)
+        except Exception as error:  # its parts may be objects with code of their own
             raise DesignError(
                 f"general_retrieve returned what cannot be turned into text: {error}"
             ) from error
@@ -148,16 +152,14 @@ class MemoryCalls:
         with self._watch.limit(self._timeout_s + 5, name):
             task: asyncio.Future[Any] | None = None
             try:
-                task = asyncio.ensure_future(getattr(self._memory, name)(own))
+                task = asyncio.ensure_future(_no_exit(getattr(self._memory, name), own))
                 await asyncio.wait({task}, timeout=self._timeout_s)
                 if not task.done():
                     if reason := stalled():
                         raise InfraError(f"{name}: {reason}")
                     raise DesignError(f"{name} ran longer than {self._timeout_s:g} s")
                 return task.result()
-            except DesignError:
-                raise
-            except InfraError:
+            except (InfraError, DesignError):
                 raise
             except Exception as error:
                 raise DesignError(design_traceback(error)) from error
@@ -194,6 +196,14 @@ class ReadWrite:
             yield
 
 
+async def _no_exit(method: Callable[[Any], Any], recorder: Basic_Recorder) -> Any:
+    """Call a design; ``sys.exit`` in it ends the design, not the evaluation."""
+    try:
+        return await method(recorder)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        raise DesignError(design_traceback(error)) from error
+
+
 def design_traceback(error: BaseException) -> str:
     """The traceback from the design's own first frame on: what a repair needs, without the harness.
 
@@ -221,17 +231,18 @@ def to_plain(value: Any) -> Any:
     Raises:
         TypeError: something else is in it.
     """
+    # Exact values: a subclass may do anything when it is used.
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, enum.Enum):
         return to_plain(value.value)
     if isinstance(value, str):
         # Half a surrogate pair, as cutting text can leave, is no text for JSON.
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return str.__str__(value).encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int):
-        return int(value)
+        return int.__add__(value, 0)
     if isinstance(value, float):
-        return float(value)  # numpy's are floats too
+        return float.__add__(value, 0.0)  # numpy's are floats too
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     if isinstance(value, dict):

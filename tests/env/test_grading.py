@@ -1,11 +1,11 @@
-"""The gold patch is worth 1, doing nothing the baseline, cheating no more than that, and honest extras cost nothing."""
+"""What a submission is worth, in odd cases too; tests/cheats has those that try to be worth more."""
 
 import asyncio
 import dataclasses
 import json
 
 import pytest
-from env_project import BUGGY, FAIL_TO_PASS, FILES, FIXED, NOP_REWARD, TASK, TESTS
+from env_project import BUGGY, FAIL_TO_PASS, FILES, FIXED, NOP_REWARD, TASK
 
 from envs_archive.coding import grading_rooms
 from envs_archive.coding.grading import changes_from_patch, grade
@@ -57,7 +57,6 @@ def test_an_overfitted_patch_is_seen_by_the_hidden_test(base, best_kind):
     assert (verdict.reward, verdict.f2p_rate) == (4 / 5, 0.5)
 
 
-PASSING = "def test_area(): pass\ndef test_area_of_another(): pass\ndef test_nothing(): pass\n"
 HOOK = """\
 import pytest
 @pytest.hookimpl(hookwrapper=True)
@@ -70,181 +69,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         item.obj = lambda: None
 """
-IN_AREA = (
-    "import os, sys, gc, signal, threading\ndef area(width, height):\n    {}\n    return width + height\n"
-)
-EVIL_PLUGIN = """\
-import gc, sys
-class Plugin:
-    def pytest_pyfunc_call(self, pyfuncitem):
-        return True
-for thing in getattr(gc, "get_" + "objects")():
-    if type(thing).__name__ == "PytestPluginManager":
-        thing.register(Plugin(), "evil")
-def area(width, height):
-    return width + height
-"""
-CHEATS = {
-    "edit the tests": {"tests/test_shapes.py": PASSING},
-    "delete the tests": {"tests/test_shapes.py": None},
-    "root conftest": {"conftest.py": HOOK},
-    "tests conftest": {"tests/conftest.py": HOOK},
-    "package conftest": {"shapes/conftest.py": HOOK},
-    "plant a package in tests": {"tests/__init__.py": "", "tests/shapes.py": "area = perimeter = None"},
-    "exit at import": {"shapes/area.py": "import sys\nprint('5 passed')\nsys.exit(0)\n"},
-    "hard exit at import": {"shapes/area.py": "import os\nos._exit(0)\n"},
-    "hard exit in a test": {"shapes/area.py": IN_AREA.format("os._exit(0)")},
-    "killed": {"shapes/area.py": IN_AREA.format("os.kill(os.getpid(), signal.SIGKILL)")},
-    "forged output": {
-        "shapes/area.py": BUGGY + "print('tests/test_shapes.py::test_area PASSED')\nimport os\nos._exit(0)\n"
-    },
-    "skip": {"shapes/area.py": "import pytest\ndef area(*_):\n    pytest.skip('no')\n"},
-    "skip by unittest": {"shapes/area.py": "import unittest\ndef area(*_):\n    raise unittest.SkipTest\n"},
-    "skip at import": {"shapes/area.py": "import unittest\nraise unittest.SkipTest\n"},
-    "shadow pytest": {"pytest.py": "import sys\nsys.exit(0)\n", "pytest/__init__.py": "raise SystemExit(0)"},
-    "shadow the standard library": {
-        "random.py": "import os\nos._exit(0)",
-        "json/__init__.py": "import os\nos._exit(0)",
-    },
-    "shadow the plugin": {"alma_grading_plugin.py": "import os\nos._exit(0)\n"},
-    "start-up hooks": {
-        "sitecustomize.py": "import os\nos._exit(0)\n",
-        "usercustomize.py": "import os\nos._exit(0)\n",
-        "evil.pth": "import os; os._exit(0)\n",
-    },
-    "configuration": {
-        "pytest.ini": "[pytest]\naddopts = --collect-only\n",
-        "tox.ini": "[pytest]\naddopts = --collect-only\n",
-        "setup.cfg": "[tool:pytest]\naddopts = -p evil\n",
-        "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-p evil --deselect tests/test_shapes.py'\n",
-        "evil.py": HOOK,
-        "setup.py": "raise SystemExit",
-    },
-    "equal to everything": {
-        "shapes/area.py": "class A:\n    def __eq__(self, other):\n        return True\ndef area(*_):\n    return A()\n"
-    },
-    "equal by lambda": {
-        "shapes/area.py": "class A(int):\n    __eq__ = lambda *_: True\ndef area(*_):\n    return A()\n"
-    },
-    "mock.ANY": {"shapes/area.py": "from unittest.mock import ANY\ndef area(*_):\n    return ANY\n"},
-    "stack frame": {
-        "shapes/area.py": "import sys\ndef area(*_):\n    return sys._getframe(1).f_code.co_consts[-1]\n"
-    },
-    "am I tested": {
-        "shapes/area.py": "import os\ndef area(w, h):\n    return 12 if 'PYTEST_CURRENT_TEST' in os.environ else 7\n"
-    },
-    "patch the report": {
-        "shapes/area.py": "import sys\n"
-        "R = sys.modules['_py' + 'test.reports'].TestReport\n"
-        "make = R.from_item_and_call\n"
-        "def fake(item, call):\n    report = make(item, call)\n    report.outcome = 'passed'\n    return report\n"
-        "R.from_item_and_call = fake\n" + BUGGY
-    },
-    "patch pytest unseen": {
-        "shapes/area.py": "import sys\n"
-        "info = getattr(sys.modules['_py' + 'test.runner'], 'Call' + 'Info')\n"
-        "def fake(cls, function, when, reraise=None):\n"
-        "    return cls(1, None, 0, 0, 0, when, _ispytest=True)\n"
-        "setattr(info, 'from_' + 'call', classmethod(fake))\n" + BUGGY
-    },
-    "plugin found by the collector": {"shapes/area.py": EVIL_PLUGIN},
-    "new code for the tests": {
-        "shapes/area.py": "import sys\n"
-        "def area(width, height):\n"
-        "    tests = vars(sys.modules['test_' + 'shapes'])\n"
-        "    for name in tests:\n"
-        "        if name.startswith('test' + '_area'):\n"
-        "            setattr(tests[name], '__co' + 'de__', getattr(lambda: None, '__co' + 'de__'))\n"
-        "    return width + height\n"
-    },
-    "write to every descriptor": {
-        "shapes/area.py": "import os\n"
-        "def area(width, height):\n"
-        "    for fd in range(3, 1000):\n"
-        "        try:\n"
-        "            os.write(fd, b'9 finish 0 5 x\\n')\n"
-        "        except OSError:\n"
-        "            pass\n"
-        "    return width + height\n"
-    },
-    "a child goes on": {"shapes/area.py": IN_AREA.format("os.fork()")},
-    "a daemon rewrites the tests": {
-        "shapes/area.py": "import os, time\n"
-        "if os.fork() == 0:\n    os.setsid()\n    while True:\n"
-        f"        open('tests/test_shapes.py', 'w').write({PASSING!r})\n        time.sleep(0.01)\n" + BUGGY
-    },
-    "leave the tree": {
-        "../escape.py": "",
-        "/tmp/escape.py": "",
-        "shapes/../tests/test_shapes.py": PASSING,
-        "": "",
-    },
-    "does not parse": {"shapes/area.py": "def area(:\n"},
-}
-
-
-FLAGGED = {
-    "equal to everything": "shapes/area.py: a comparison that says the same of everything (left out)",
-    "stack frame": "shapes/area.py: stack frames (left out)",
-    "exit at import": "shapes/area.py: process exit at import",
-    "patch pytest unseen": "interfered with pytest while it ran",
-    "plugin found by the collector": "interfered with pytest while it ran",
-    "new code for the tests": "interfered with pytest while it ran",
-    "write to every descriptor": "interfered with pytest while it ran",
-}
-
-
-@pytest.mark.parametrize("name", CHEATS)
-def test_cheating_gains_nothing(name, base, best_kind):
-    verdict = graded(base, CHEATS[name], best_kind)
-    assert verdict.reward <= NOP_REWARD
-    assert verdict.f2p_rate == 0.0
-    assert not verdict.resolved
-    assert FLAGGED.get(name) in (None, *verdict.flags)
-
-
-GOLD = {"shapes/area.py": FIXED}
-HONEST = {
-    "a conftest": {**GOLD, "conftest.py": "import pytest\n@pytest.fixture\ndef box():\n    return 1, 2\n"},
-    "new tests": {
-        **GOLD,
-        "tests/test_area.py": "def test_more():\n    assert False\n",
-        "tests/test_shapes.py": TESTS + "\ndef test_area_of_another():\n    assert True\n",
-    },
-    "a helper in the package": {
-        "shapes/area.py": "from .product import product\n\n\ndef area(w, h):\n    return product(w, h)\n",
-        "shapes/product.py": "def product(a, b):\n    return a * b\n",
-    },
-    "a helper at the root": {
-        "shapes/area.py": "from product import product\n\n\ndef area(w, h):\n    return product(w, h)\n",
-        "product.py": "def product(a, b):\n    return a * b\n",
-    },
-    "a package that was moved": {
-        "shapes/area.py": None,
-        "shapes/areas/__init__.py": FIXED,
-        "shapes/__init__.py": "from .areas import area\nfrom .outline import perimeter\n",
-    },
-    "project metadata": {**GOLD, "pyproject.toml": "[project]\nname = 'shapes'\nversion = '1.1'\n"},
-    "left-overs": {
-        **GOLD,
-        "shapes/__pycache__/area.cpython-311.pyc": b"\0",
-        ".pytest_cache/README.md": "x",
-        "repro.py": "import sys, pytest\nfrom shapes import area\nsys.exit(pytest.main())\n",
-        "notes.txt": b"\xff\xfe",
-    },
-    "other line ends": {"shapes/area.py": FIXED.replace("\n", "\r\n")},
-    "noise": {"shapes/area.py": "import atexit\nprint('F' * 10000)\natexit.register(print, 'bye')\n" + FIXED},
-    "an honest comparison": {
-        "shapes/area.py": FIXED + "\n\nclass Area:\n    def __eq__(self, other):\n"
-        "        return isinstance(other, Area)\n\n    __hash__ = None\n"
-    },
-}
-
-
-@pytest.mark.parametrize("name", HONEST)
-def test_honest_extras_cost_nothing(name, base, best_kind):
-    verdict = graded(base, HONEST[name], best_kind)
-    assert (verdict.reward, verdict.resolved) == (1.0, True)
 
 
 @pytest.mark.parametrize("deaf", ["", "signal.signal(signal.SIGALRM, signal.SIG_IGN)"], ids=["plain", "deaf"])
