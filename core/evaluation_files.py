@@ -53,6 +53,20 @@ def read_kept(folder: Path) -> list[Episode]:
     return episodes
 
 
+def read_exported(folder: Path) -> list[dict[str, str]]:
+    """``exported.json``: what a memory answered, by project.
+
+    Raises:
+        FileNotFoundError: there is none.
+        BadOutcome: it is something else.
+    """
+    data = _parsed(_regular(folder / "exported.json"), "exported.json")
+    rows = data if isinstance(data, list) else [None]
+    if not all(isinstance(row, dict) and {"project", "text"} <= row.keys() for row in rows):
+        raise BadOutcome("exported.json holds no answers")
+    return [{name: str(row[name]) for name in ("project", "text")} for row in rows]
+
+
 def _finished(folder: Path) -> list[Episode]:
     """The episodes of an evaluation that has ended; none when it has written none."""
     try:

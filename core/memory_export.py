@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from core.eval_in_container import run_subprocess
+from core.evaluation_files import read_exported, read_outcome
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.options import Options, UsageError, log_dir
 from core.saved_memory import evaluations_of
-from evals.contract import Episode, EvalResult, EvalSpec, read_episodes
+from evals.contract import Episode, EvalSpec, read_episodes
 from evals.utils.sandbox import SandboxUnavailable, probe
 from evals.workflows.kept_memory import Card, source_key
 
@@ -117,12 +118,11 @@ async def _ask(
     finally:
         await gateway.stop()
     try:
-        result = EvalResult.load(room)
+        result = read_outcome(room)
         if result.status != "ok":
             return f"{result.status}: {(result.error or 'no reason given').splitlines()[-1]}"
-        answers = json.loads((room / "exported.json").read_text(encoding="utf-8"))
-        return [{"project": str(answer["project"]), "text": str(answer["text"])} for answer in answers]
-    except (OSError, ValueError, TypeError, KeyError):
+        return read_exported(room)
+    except (OSError, ValueError):
         return f"the export ended with code {code}: {output.strip()[-300:]}"
 
 

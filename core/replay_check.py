@@ -18,7 +18,7 @@ from core.pack import KEY
 from core.run import Run
 from evals.contract import read_episodes
 
-TIMES = frozenset({"wall_s", "seconds", "grading_seconds", "from_ledger", "sandbox"})
+TIMES = frozenset({"wall_s", "seconds", "grading_seconds", "memory_seconds", "from_ledger", "sandbox"})
 """What may differ from run to run: how long things took, and where they ran."""
 AROUND = 60
 

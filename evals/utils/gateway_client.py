@@ -28,7 +28,7 @@ import orjson
 from evals.contract import Phase, Verdict
 
 _SYNC_TIMEOUT_S = 300.0
-_GRADE = "/grade"
+_GRADE, _TURN = "/grade", "/turn"
 STALLED_S = 60.0
 """A call that takes longer waits for a rate limit or an outage to pass."""
 
@@ -262,7 +262,7 @@ async def take_turn(task: str, repeat: int, state: Literal["start", "end"]) -> N
     Raises:
         InfraError: the gateway is gone.
     """
-    await request("http://gateway/turn", {"task": task, "repeat": repeat, "state": state}, "act")
+    await request(_TURN, {"task": task, "repeat": repeat, "state": state}, "act")
 
 
 def count(response: dict[str, Any]) -> None:
@@ -273,8 +273,8 @@ def count(response: dict[str, Any]) -> None:
 
 
 def _route(path: str) -> str:
-    """Models are where the OpenAI API has them; grading is our own."""
-    return path if path == _GRADE else f"/v1{path}"
+    """Models are where the OpenAI API has them; grading and turns are our own."""
+    return path if path in (_GRADE, _TURN) else f"/v1{path}"
 
 
 @contextlib.contextmanager

@@ -63,6 +63,8 @@ def evaluate(folder: Path, provider: StubProvider) -> dict:
         for episode in map(json.loads, path.read_text().splitlines()):
             key = (path.parent.name, episode["task"], episode["repeat"])
             episodes[key] = (episode["trajectory"], episode["memory_retrieved"], episode["reward"])
+    for design in summary["designs"]:
+        del design["seconds"], design["memory_seconds"]
     kept = {name: summary[name] for name in ("state", "designs", "tokens", "paired")}
     return {**kept, "calls": summary["calls"]["total"], "episodes": episodes}
 
