@@ -215,7 +215,7 @@ DESIGNS: dict[str, tuple[str, str]] = {
     "looks for results and other designs": (design(retrieve=PEEK), "seen: []"),
     "looks for the answers": (design(retrieve=GOLD), "answers: []"),
     "grades by trial and error": (design(retrieve=ORACLE), "oracle: ['refused'"),
-    "forges tokens": (design(retrieve=OTHER_TOKEN), "tokens: ['refused']"),
+    "forges tokens": (design(retrieve=OTHER_TOKEN), "unknown or revoked gateway token"),
     "floods the gateway": (design(retrieve=FLOOD), "flooded"),
     "writes its own result and leaves": (design(retrieve=FORGE_FILES), "episodes are missing"),
     "a link as result": (

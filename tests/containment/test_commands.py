@@ -52,7 +52,7 @@ COMMANDS = {
     ),
     "fills /tmp": (
         "for i in $(seq 1000); do head -c 8000000 /dev/zero > /tmp/big$i; done; sleep 9",
-        "MiB on disk",
+        "run_command:",  # the watch over the disk stops it, or that over the memory, whichever is quicker
     ),
     "a large file": ("head -c 99999999 /dev/zero > big; ls -l big", "File"),
     "a gigabyte of output": ("yes | head -c 1000000000; echo; echo LAST", "bytes of output cut]"),

@@ -4,6 +4,7 @@ left running and nothing was written outside. Prints a table `attack / outcome` 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import socket
 import subprocess
@@ -34,6 +35,9 @@ MARK = f"7{os.getpid()}.{time.monotonic_ns() % 10**9}"
 HONEST = design(retrieve="return {'note': 'nothing yet'}")
 SHORT = {"max_trails": 1, "command_timeout": 5, "test_timeout": 30, "memory_timeout": 6}
 SECRET = "sesame-0451"
+LEARNED = dataclasses.replace(
+    TASK, instance_id=f"{TASK.instance_id}-before", problem_statement="Another issue."
+)
 
 
 @dataclass
@@ -75,9 +79,9 @@ async def run_all(tmp_path: Path, kind) -> dict[str, Outcome]:
     }
     run_dir = tmp_path / "run"
     (run_dir / "evaluations").mkdir(parents=True)
-    base = await prepare_base(TASK, run_dir / "bases" / TASK.instance_id)
     config = load_config(overrides=SHORT)
-    tasks, bases = {TASK.instance_id: TASK}, {TASK.instance_id: base}
+    tasks = {task.instance_id: task for task in (LEARNED, TASK)}
+    bases = {name: await prepare_base(task, run_dir / "bases" / name) for name, task in tasks.items()}
     gateway = Gateway(run_dir, GatewaySettings(offline=True, offline_workers=1))
     rooms = GradingRooms(kind, grading_limits(config))
     desk = GradingDesk(run_dir / "verdicts.jsonl", tasks, bases, rooms, 2, lambda _: None)
@@ -86,9 +90,8 @@ async def run_all(tmp_path: Path, kind) -> dict[str, Outcome]:
     settings = EvaluationSettings(
         "offline", repeats=1, concurrent_evaluations=8, memory_timeout_s=config["memory_timeout"], env=config
     )
-    evaluator = Evaluator(
-        run_dir, Split(list(tasks), list(tasks)), tasks, bases, gateway, desk, kind, settings
-    )
+    learned, scored = [LEARNED.instance_id], [TASK.instance_id]
+    evaluator = Evaluator(run_dir, Split(learned, scored), tasks, bases, gateway, desk, kind, settings)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         async def one(name: str, source: str) -> Outcome:
@@ -98,8 +101,7 @@ async def run_all(tmp_path: Path, kind) -> dict[str, Outcome]:
             path.write_text(source)
             started = time.monotonic()
             try:
-                ids = list(tasks)
-                result = await evaluator.evaluate_on(path.stem, path, "eval", ids, ids, 1)
+                result = await evaluator.evaluate_on(path.stem, path, "eval", learned, scored, 1)
             except InfraError as error:
                 result = error
             return Outcome(result, time.monotonic() - started)
