@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.eval_in_container import run_subprocess
 from core.evaluation_files import read_exported, read_outcome
+from core.evaluation_process import run_subprocess
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.options import Options, UsageError, log_dir
 from core.saved_memory import evaluations_of

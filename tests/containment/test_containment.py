@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from designs import DESIGNS, FORGE, design
 
-from core import eval_in_container
+from core import evaluation_process
 from core.eval_in_container import EvaluationSettings, Evaluator, InfraError
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.grading_desk import GradingDesk
@@ -59,7 +59,7 @@ def outcomes(tmp_path_factory):
     os.environ["ALMA_TEST_SECRET"] = SECRET
     patch = pytest.MonkeyPatch()
     # The same mechanisms with less to fill: the machine that tests this must stay usable.
-    patch.setattr(eval_in_container, "EVALUATION_LIMITS", Limits(0, 0, 600, 96, 0, 1024, 200))
+    patch.setattr(evaluation_process, "EVALUATION_LIMITS", Limits(0, 0, 600, 96, 0, 1024, 200))
     try:
         yield tmp_path, asyncio.run(run_all(tmp_path, kind))
     finally:
