@@ -29,7 +29,7 @@ def examine(wanted: str) -> int:
 
     line(sys.version_info >= (3, 11), "Python 3.11 or newer", "install Python 3.11 or newer")
     line(shutil.which("git") is not None, "git", "install git (apt-get install git)")
-    packages = ("openai", "chromadb", "pytest")
+    packages = ("aiohttp", "chromadb", "pytest")
     absent = [name for name in packages if importlib.util.find_spec(name) is None]
     line(not absent, f"packages: {', '.join(absent) or 'all there'}", "pip install -r requirements.txt")
     works = {}
@@ -54,17 +54,21 @@ def examine(wanted: str) -> int:
         print(f"  {'on ' if on else 'OFF'}  {what}")
     if kind.kind == "process":
         print(f"warning: {NO_BOUNDARY}")
-        advice.append(GET_BWRAP)
-        if shutil.which("bwrap"):
-            advice[-1] = (
-                "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu "
-                "kernel.apparmor_restrict_unprivileged_userns=0"
-            )
-        if "container" not in works:
-            advice.append(f"or {container.GET_ENGINE}")
+        advice += _ways_to_a_boundary(list(works))
     for step in advice:
         print(f"to do: {step}")
     return 0 if kind.kind != "process" else 1
+
+
+def _ways_to_a_boundary(works: list[str]) -> list[str]:
+    """What to do instead of ``process``, given the kinds that work here."""
+    if works:
+        return [f"take --sandbox {works[0]}, which works here"]
+    allow = (
+        "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu "
+        "kernel.apparmor_restrict_unprivileged_userns=0"
+    )
+    return [allow if shutil.which("bwrap") else GET_BWRAP, f"or {container.GET_ENGINE}"]
 
 
 def _protections(kind: str, group: bool) -> list[tuple[str, bool]]:
