@@ -329,7 +329,9 @@ def main(argv: list[str] | None = None) -> int:
             from core.doctor import examine
 
             return examine(args.sandbox)
-        # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed.
+        # A polite kill is an interruption like Ctrl-C: the run ends in order and can be resumed. Shells start what runs
+        # in the background with Ctrl-C ignored, and then both would be.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         if args.costs or args.pack or args.replay:
             return _look_at(args)
