@@ -143,6 +143,10 @@ def watch(places, report, note_code):
                 return code
         return None
 
+    def of_test(thing):
+        code = code_of(thing)
+        return code is not None and code.co_filename in tests and code.co_name.startswith("test")
+
     def same_as_on_disk(source, file):
         if source is None or (file not in known and not is_library(file)):
             return False
@@ -181,10 +185,7 @@ def watch(places, report, note_code):
                 return FRAMES if lent(stack, "traceback.py") else None
             if name == "f_code" and not lent(stack, "traceback.py"):
                 return None
-            code = code_of(thing)
-            if code is not None and code.co_filename in tests and code.co_name.startswith("test"):
-                return CODE
-            return None
+            return CODE if of_test(thing) else None
         if event in ("object.__setattr__", "object.__delattr__"):
             own = is_submission(stack[0]) and isinstance_(arguments[0], function_type)
             code = code_of(arguments[0]) if own else None
@@ -237,7 +238,13 @@ def watch(places, report, note_code):
             return
         busy.add(thread)
         try:
-            what = judged(event, arguments, files(getframe(1)))
+            # Whose stack it is need not be found out for code that anybody may read: that of no test.
+            readable = (
+                event == "object.__getattr__"
+                and arguments[1] in code_attributes
+                and not of_test(arguments[0])
+            )
+            what = None if readable else judged(event, arguments, files(getframe(1)))
             if what is not None:
                 report(what)
         finally:
