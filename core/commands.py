@@ -53,8 +53,7 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
         h1.check(options, projects, designs)
     if options.kind != "h1" or options.grouped:
         split_of(options, tasks)
-    if not resume:
-        check_memories(options, designs, tasks)
+    check_memories(options, designs, tasks)
     if options.history_ckpt_path is not None and inputs.history is None:
         _check_checkpoint(options)
     if plan is not None:

@@ -324,7 +324,10 @@ def _mend(spec: EvalSpec, folder: Path, verdicts: dict[Key, Verdict]) -> None:
     # A stream that learns on is gone through again from its beginning (its calls are in the ledger).
     streams = spec.rollout == "sequential"
     lines = [e.to_json() for k, e in kept.items() if k in verdicts and not (streams and k[0] == "retrieve")]
-    clear(path)
+    if (
+        path.is_dir() or not lines
+    ):  # anything else is replaced in one step, so that no finished episode is ever away
+        clear(path)
     if lines:
         write_atomic(path, "".join(line + "\n" for line in lines).encode("utf-8"))
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,16 +41,16 @@ def read_outcome(folder: Path) -> EvalResult:
         raise BadOutcome("result.json holds values of the wrong type")
     message = None if error is None else clean_output(error.encode("utf-8", "replace"))[:MOST_MESSAGE]
     return EvalResult(
-        data["status"], _finished(folder), message, float(seconds), _updates(data.get("updates"))
+        data["status"], list(_episodes(folder)), message, float(seconds), _updates(data.get("updates"))
     )
 
 
 def read_kept(folder: Path) -> list[Episode]:
     """What a broken-off try had finished: its episodes up to the first line that is not whole."""
     episodes: list[Episode] = []
-    with contextlib.suppress(FileNotFoundError, BadOutcome):
-        for line in _regular(folder / "episodes.jsonl").split(b"\n")[:-1]:
-            episodes.append(_episode(_parsed(line, "episodes.jsonl")))
+    with contextlib.suppress(BadOutcome):
+        for episode in _episodes(folder):
+            episodes.append(episode)
     return episodes
 
 
@@ -67,14 +68,15 @@ def read_exported(folder: Path) -> list[dict[str, str]]:
     return [{name: str(row[name]) for name in ("project", "text")} for row in rows]
 
 
-def _finished(folder: Path) -> list[Episode]:
-    """The episodes of an evaluation that has ended; none when it has written none."""
+def _episodes(folder: Path) -> Iterator[Episode]:
+    """The episodes of an evaluation, one by one; none when it has written none."""
     try:
         lines = _regular(folder / "episodes.jsonl").split(b"\n")
     except FileNotFoundError:
-        return []
-    # What stands behind the last line's end was cut short by a kill.
-    return [_episode(_parsed(line, "episodes.jsonl")) for line in lines[:-1] if line]
+        return
+    for line in lines[:-1]:  # what stands behind the last line's end was cut short by a kill
+        if line:
+            yield _episode(_parsed(line, "episodes.jsonl"))
 
 
 def _updates(data: Any) -> Updates:

@@ -220,14 +220,3 @@ class EvalResult:
         """Write the verdict on the evaluation; its episodes stand in ``episodes.jsonl`` beside it."""
         data = {"status": self.status, "error": self.error, "seconds": self.seconds}
         write_json_atomic(path, data | {"updates": dataclasses.asdict(self.updates)})
-
-    @classmethod
-    def load(cls, folder: Path) -> EvalResult:
-        """Read ``result.json`` and ``episodes.jsonl`` of a finished evaluation's folder.
-
-        Raises:
-            FileNotFoundError: the evaluation left no result.
-        """
-        data = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        updates = Updates(**data.pop("updates", {}))
-        return cls(episodes=read_episodes(folder / "episodes.jsonl"), updates=updates, **data)

@@ -18,8 +18,6 @@ from core.run import Run
 PER_TABLE = 4
 """Contrasts side by side that a line of 120 characters holds."""
 
-Line = tuple[str, Callable[[Contrast], str]]
-
 
 def finish(run: Run, outcomes: Sequence[Outcome]) -> bool:
     """Compare the arms, write it down and print it.

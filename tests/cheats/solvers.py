@@ -6,21 +6,9 @@ All work on the task of ``env_project``: ``area`` adds where it should multiply.
 
 from __future__ import annotations
 
-BUGGY = "def area(width, height):\n    return width + height\n"
-FIXED = "def area(width, height):\n    return width * height\n"
+from tests.env.env_project import BUGGY, FIXED, HOOK
+
 PASSING = "def test_area(): pass\ndef test_area_of_another(): pass\ndef test_nothing(): pass\n"
-HOOK = """\
-import pytest
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    result = yield
-    report = result.get_result()
-    report.outcome = "passed"
-    report.longrepr = None
-def pytest_collection_modifyitems(items):
-    for item in items:
-        item.obj = lambda: None
-"""
 EVIL_PLUGIN = """\
 import gc, sys
 class Plugin:

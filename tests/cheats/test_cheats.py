@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import sys
-from pathlib import Path
 
 import pytest
 from solvers import CHEATS, GOLD, HONEST
@@ -16,9 +14,7 @@ from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.workspace import prepare_base
 from evals.contract import Verdict
 from evals.utils.sandbox import Limits, probe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
-from env_project import NOP_REWARD, TASK
+from tests.env.env_project import NOP_REWARD, TASK
 
 EVERYTHING = {"doing nothing": {}, "gold": GOLD, **CHEATS, **HONEST}
 AT_ONCE = 4

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import sys
-from pathlib import Path
 
 import pytest
 from solvers import BUGGY, FIXED
@@ -14,9 +12,7 @@ from core.grading_desk import GradingDesk
 from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.workspace import prepare_base
 from evals.utils.sandbox import Limits, probe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
-from env_project import NOP_REWARD, TASK
+from tests.env.env_project import NOP_REWARD, TASK
 
 SCOPE = {"evaluation": "e", "design": "d"}
 TASK_ID = TASK.instance_id

@@ -7,7 +7,6 @@ import asyncio
 import dataclasses
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,7 @@ from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.tasks import load_tasks
 from envs_archive.coding.workspace import make_workspace, prepare_base
 from evals.utils.sandbox import Limits, probe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
-from env_project import NOP_REWARD, TASK
+from tests.env.env_project import NOP_REWARD, TASK
 
 ROOT = Path(__file__).resolve().parents[2]
 

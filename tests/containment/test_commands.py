@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,9 +17,7 @@ from envs_archive.coding.workspace import prepare_base
 from envs_archive.coding_envs import Coding_Env, load_config
 from evals.contract import Verdict
 from evals.utils.sandbox import SandboxUnavailable, probe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
-from env_project import TASK
+from tests.env.env_project import TASK
 
 MARK = f"6{os.getpid()}.{time.monotonic_ns() % 10**9}"
 LIMITS = {

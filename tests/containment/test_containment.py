@@ -8,7 +8,6 @@ import dataclasses
 import os
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +26,7 @@ from envs_archive.coding.workspace import prepare_base
 from envs_archive.coding_envs import load_config
 from evals.contract import EvalResult
 from evals.utils.sandbox import Limits, SandboxUnavailable, probe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "env"))
-from env_project import NOP_REWARD, TASK
+from tests.env.env_project import NOP_REWARD, TASK
 
 MARK = f"7{os.getpid()}.{time.monotonic_ns() % 10**9}"
 HONEST = design(retrieve="return {'note': 'nothing yet'}")

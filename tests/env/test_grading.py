@@ -5,7 +5,7 @@ import dataclasses
 import json
 
 import pytest
-from env_project import BUGGY, FAIL_TO_PASS, FILES, FIXED, NOP_REWARD, TASK
+from env_project import BUGGY, FAIL_TO_PASS, FILES, FIXED, HOOK, NOP_REWARD, TASK
 
 from envs_archive.coding import grading_rooms
 from envs_archive.coding.grading import changes_from_patch, grade
@@ -55,20 +55,6 @@ def test_an_overfitted_patch_is_seen_by_the_hidden_test(base, best_kind):
     changes = {"shapes/area.py": BUGGY.replace("return", "return 12 if (width, height) == (3, 4) else")}
     verdict = graded(base, changes, best_kind)
     assert (verdict.reward, verdict.f2p_rate) == (4 / 5, 0.5)
-
-
-HOOK = """\
-import pytest
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    result = yield
-    report = result.get_result()
-    report.outcome = "passed"
-    report.longrepr = None
-def pytest_collection_modifyitems(items):
-    for item in items:
-        item.obj = lambda: None
-"""
 
 
 @pytest.mark.parametrize("deaf", ["", "signal.signal(signal.SIGALRM, signal.SIG_IGN)"], ids=["plain", "deaf"])

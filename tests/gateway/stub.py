@@ -86,6 +86,12 @@ def chat(content: str | None, usage: dict[str, Any] | None = None, **message: An
     }
 
 
+def embedding(vector: list[float]) -> dict[str, Any]:
+    """An embeddings response for one text."""
+    data = [{"object": "embedding", "index": 0, "embedding": vector}]
+    return {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 7, "total_tokens": 7}}
+
+
 def error(message: str, code: str | None = None, kind: str = "invalid_request_error") -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 

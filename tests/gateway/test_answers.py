@@ -14,7 +14,7 @@ from core.gateway.ledger import totals
 from evals.utils.gateway_client import ContextOverflow, InfraError, RequestRejected, call_scope
 from evals.utils.hire_agent import Agent, Embedding
 
-from .stub import Answer, chat, error, run
+from .stub import Answer, chat, embedding, error, run
 
 MINI = "gpt-4o-mini"
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
@@ -171,14 +171,7 @@ def test_the_ledger_keeps_whole_requests_without_keeping_the_conversation_again_
 
 
 def test_embeddings_are_answered_from_the_ledger_too(start_gateway, provider):
-    vector = {"object": "embedding", "index": 0, "embedding": [0.5]}
-    body = {
-        "object": "list",
-        "data": [vector],
-        "model": "m",
-        "usage": {"prompt_tokens": 7, "total_tokens": 7},
-    }
-    provider.default = lambda seen: Answer(body=body)
+    provider.default = lambda seen: Answer(body=embedding([0.5]))
     start_gateway()
     run(Embedding().get_embedding("a"))
     start_gateway()

@@ -24,7 +24,7 @@ from evals.utils import gateway_client
 from evals.utils.gateway_client import call_purpose
 from evals.utils.hire_agent import Agent, Embedding
 
-from .stub import Answer, chat, run
+from .stub import Answer, chat, embedding, run
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY_PROCESS = """
@@ -125,14 +125,7 @@ def test_tokens_and_costs_by_purpose_and_model(gateway, provider):
 
 
 def test_embeddings_are_entered_too(gateway, provider):
-    vector = {"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}
-    body = {
-        "object": "list",
-        "data": [vector],
-        "model": "m",
-        "usage": {"prompt_tokens": 7, "total_tokens": 7},
-    }
-    provider.default = lambda seen: Answer(body=body)
+    provider.default = lambda seen: Answer(body=embedding([0.5, 0.25]))
     assert run(Embedding().get_embedding("a")) == [0.5, 0.25]
     [row] = totals(gateway.gateway.ledger_path, "purpose", "model")
     assert row.group == ("embed", "text-embedding-3-small")

@@ -35,7 +35,6 @@ CONFIRM = (
     "useful",
 )
 CONTRADICT = ("remov", "delet", "downvote", "disagree", "drop", "prun", "harmful", "negative", "mislead")
-EDIT = ("edit", "updat", "modif", "revis", "rewrit", "merg", "refin")
 
 _ID = re.compile(r"(?:^|_)(?:id|index|number|ref|reference|target|key)$")
 _REWRITES = re.compile(r"updat|chang|rewrit|evol|neighbo|revis|refin|existing|modif")

@@ -7,11 +7,12 @@ import re
 from .conversation import State
 from .localize import called_names, locate, test_source
 from .operators.base import BUILTINS
-from .source import is_test_path, parse_source, resolve_import, words
+from .source import SourceFile, is_test_path, parse_source, resolve_import, words
 from .testlog import TestRun
 
 MAX_FILES = 4
 MAX_HELPERS = 12
+ASK_FOR_USES = "How does the project use its helpers?"
 SED_CHARACTERS = 7_500
 
 
@@ -34,7 +35,7 @@ def next_look(state: State, run: TestRun) -> dict | None:
     if not path and (helpers := _unseen_helpers(state, run)):
         folder, names = helpers
         return {
-            "thought": "How does the project use its helpers?",
+            "thought": ASK_FOR_USES,
             "action": "search",
             "pattern": rf"\b({'|'.join(names)})\(",
             "path": folder,
@@ -55,10 +56,10 @@ def next_look(state: State, run: TestRun) -> dict | None:
 
 def _unseen_helpers(state: State, run: TestRun) -> tuple[str, list[str]] | None:
     """(folder, names) of the helpers that the most suspicious file imports, to see how others call them; once."""
-    if any(step.action.get("thought", "").startswith("How does the project") for step in state.steps):
+    if any(step.action.get("thought") == ASK_FOR_USES for step in state.steps):
         return None
     parsed = tuple(parse_source(p, f.original) for p, f in sorted(state.files.items()) if not is_test_path(p))
-    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    tests = _tests_read(state)
     if not parsed or not set(_sources(state)) - set(state.files):
         return None
     weights = locate(run, state.task.issue, parsed, tests)
@@ -103,8 +104,12 @@ def _sources(state: State) -> list[str]:
     ]
 
 
+def _tests_read(state: State) -> tuple[SourceFile, ...]:
+    return tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+
+
 def _test_names(state: State, run: TestRun) -> frozenset[str]:
-    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    tests = _tests_read(state)
     names: set[str] = set()
     for failure in run.failures[:6]:
         names |= called_names(test_source(failure, tests)[0])
@@ -197,7 +202,7 @@ def _wanted(state: State, run: TestRun) -> str:
 def _called_module(state: State, run: TestRun, everything: bool) -> str:
     """The module behind what the failing line calls (or, with `everything`, the failing test), by the imports of the
     test file; a package that only hands the name on is read and followed."""
-    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    tests = _tests_read(state)
     for failure in run.failures[:2]:
         body, line = test_source(failure, tests)
         asked = called_names(line) | (called_names(body) if everything else frozenset())
@@ -215,7 +220,7 @@ def _called_module(state: State, run: TestRun, everything: bool) -> str:
 
 def _defines_called(state: State, run: TestRun, known: set[str], everything: bool) -> str:
     """The file in which a search found what the failing line (or the whole failing test) calls."""
-    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    tests = _tests_read(state)
     body, line = test_source(run.failures[0], tests)
     called = set(_CALLED.findall(body if everything else line)) - known
     for rows in state.found.values():
@@ -291,7 +296,7 @@ def _imports_of_tests(state: State) -> str:
 def _helper_module(state: State, run: TestRun) -> str:
     """A module that the suspicious functions import from: the fault or the needed helper may be there."""
     parsed = tuple(parse_source(p, f.original) for p, f in state.files.items() if not is_test_path(p))
-    tests = tuple(parse_source(p, f.original) for p, f in state.files.items() if is_test_path(p))
+    tests = _tests_read(state)
     weights = locate(run, state.task.issue, parsed, tests)
     best, best_weight = "", 0.3
     for source in parsed:

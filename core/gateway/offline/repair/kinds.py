@@ -25,7 +25,7 @@ _CALLS = {
     "index": "number", "toordinal": "number", "weekday": "number", "isoweekday": "number", "timestamp": "number",
     "str": "text", "repr": "text", "chr": "text", "format": "text", "join": "text", "lower": "text", "upper": "text",
     "strip": "text", "lstrip": "text", "rstrip": "text", "title": "text", "casefold": "text", "capitalize": "text",
-    "replace": UNKNOWN, "removeprefix": "text", "removesuffix": "text", "zfill": "text", "ljust": "text",
+    "removeprefix": "text", "removesuffix": "text", "zfill": "text", "ljust": "text",
     "rjust": "text", "center": "text", "isoformat": "text", "strftime": "text", "decode": "text", "group": "text",
     "sorted": "list", "list": "list", "split": "list", "rsplit": "list", "splitlines": "list", "findall": "list",
     "dict": "dict", "set": "set", "frozenset": "set", "tuple": "tuple", "partition": "tuple", "rpartition": "tuple",
@@ -135,8 +135,8 @@ def _uses(nodes: Iterator[ast.AST]) -> Iterator[tuple[ast.expr, str]]:
             name = called_name(node)
             if isinstance(node.func, ast.Attribute) and name in _METHODS:
                 yield node.func.value, _METHODS[name]
-            elif name in ("round", "abs", "range", "int", "float", "chr") and node.args:
-                yield node.args[0], "number" if name != "int" else UNKNOWN
+            elif name in ("round", "abs", "range", "float", "chr") and node.args:
+                yield node.args[0], "number"
         elif isinstance(node, ast.BinOp):
             sides = (node.left, node.right)
             if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Pow):

@@ -168,7 +168,7 @@ class Idea:
 def ideas(notes: Notes) -> list[Idea]:
     """Group the notes by the project names they bring in; a note without any is an idea of its own."""
     groups: dict[frozenset[str], list[Note]] = {}
-    out = []
+    alone = []
     for note in notes.items:
         names = (
             frozenset(t for t in note.diff if t[0] == "+" and _own_name(t) and f"{t[1:]}(" in note.edit.after)
@@ -178,11 +178,12 @@ def ideas(notes: Notes) -> list[Idea]:
         if names and note.weight >= OWN and not note.operators:
             groups.setdefault(names, []).append(note)
         else:
-            out.append(Idea(frozenset(), (note,), note.weight * (1 - DISCOUNT)))
-    for names, group in groups.items():
-        weight = sum(n.weight for n in group)
-        out.append(Idea(names, tuple(group), weight - DISCOUNT * weight / len(group)))
-    return out
+            alone.append(_idea(frozenset(), [note]))
+    return alone + [_idea(names, group) for names, group in groups.items()]
+
+
+def _idea(names: frozenset[str], notes: list[Note]) -> Idea:
+    return Idea(names, tuple(notes), sum(n.weight for n in notes) * (1 - DISCOUNT / len(notes)))
 
 
 def likeness(idea: Idea, candidate: Candidate) -> float:

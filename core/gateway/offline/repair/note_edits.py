@@ -14,8 +14,8 @@ from .candidates import Candidate, trimmed
 from .memory_similarity import Notes
 from .operators import Scope, build_scope
 from .operators.base import BUILTINS, names_in
-from .plausible import Usage, statement
-from .source import Function, SourceFile
+from .plausible import Usage
+from .source import Function, SourceFile, statement
 
 MAX_FUNCTIONS = 12
 _HOLE = "__hole__"

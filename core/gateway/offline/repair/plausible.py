@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from . import kinds
-from .source import FUNCTION, Function, SourceFile, words
+from .source import FUNCTION, Function, SourceFile, statement, words
 
 WRONG_KIND, OTHER_KIND, NO_VALUE, PREDICATE = 0.1, 0.25, 0.02, 0.3
 SAME_NAME, ALIKE, NEW, STRANGE = 2.0, 1.5, 0.8, 0.5
@@ -78,20 +78,6 @@ def _note_calls(usage: Usage, nodes: Iterator[ast.AST]) -> None:
             usage.sites[name] += 1
             for index, argument in enumerate(node.args[:4]):
                 usage.given.setdefault((name, index), Counter())[word(argument)] += 1
-
-
-def statement(text: str) -> ast.stmt | None:
-    """Parse one line of code, block headers included."""
-    text = text.strip()
-    if text.startswith("elif "):
-        text = text[2:]
-    for form in (text, f"{text}\n    pass", f"{text} pass"):
-        try:
-            body = ast.parse(form).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        return body[0] if len(body) == 1 else None
-    return None
 
 
 def word(node: ast.AST) -> str:
@@ -159,8 +145,7 @@ class Judge:
             value *= OTHER_KIND
         elif after == "bool" != before and not condition:
             value *= PREDICATE
-        left = list(_calls(old_text))
-        come = _calls(new_text) if "(" in new_text else ()
+        left, come = list(_calls(old_text)), _calls(new_text)
         for text, call in come:
             same = next((i for i, (other, _) in enumerate(left) if other == text), None)
             if same is None:
@@ -198,7 +183,6 @@ class Judge:
         if not name:
             return 1.0
         function = self.usage.functions.get(name)
-        value = 1.0
         if isinstance(call.func, ast.Attribute) and name in _RECEIVERS and function is None:
             kind = kinds.of_expression(call.func.value, self.local)
             return 1.0 if not kind or kind in _RECEIVERS[name].split() else WRONG_KIND
@@ -207,7 +191,7 @@ class Judge:
                 kind = kinds.of_expression(call.args[0], self.local)
                 return 1.0 if not kind or kind in _TAKES[name].split() else WRONG_KIND
             return 1.0
-        value *= min(3.0, 0.5 + 0.5 * math.log2(1 + self.usage.sites[name]))
+        value = min(3.0, 0.5 + 0.5 * math.log2(1 + self.usage.sites[name]))
         takes = kinds.of_parameters(function)
         names = _parameters(function)
         for index, argument in enumerate(call.args[: len(names)]):

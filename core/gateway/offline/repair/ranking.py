@@ -53,12 +53,15 @@ def sibling_counts(candidates: Sequence[Candidate]) -> dict[tuple[object, str], 
 
 
 def prior_weights(
-    candidates: Sequence[Candidate], weights: Mapping[object, float], run: TestRun, issue: str
+    candidates: Sequence[Candidate],
+    siblings: Mapping[tuple[object, str], float],
+    weights: Mapping[object, float],
+    run: TestRun,
+    issue: str,
 ) -> list[float]:
     """Unnormalised prior: place^2 * operator * symptom * line * naturalness / siblings^0.6."""
     familiar = familiar_pairs(candidates)
     symptom = factors(run)
-    siblings = sibling_counts(candidates)
     lines = {path: error_lines(run, path) for path in {c.path for c in candidates}}
     hints = words(issue)
     bonus: dict[tuple[str, int], float] = {}
@@ -87,9 +90,9 @@ def score(
     To the prior comes what the notes say: a noted idea counts as one more operator of this project, whose weight is
     how often it was met. Place, symptom and fit count for its edits as they do for all others.
     """
-    prior = prior_weights(candidates, weights, run, issue)
-    scores = list(prior)
     siblings = sibling_counts(candidates)
+    prior = prior_weights(candidates, siblings, weights, run, issue)
+    scores = list(prior)
     places = [
         p * siblings[c.function, c.op] ** SIBLING_POWER / OPERATOR_WEIGHT.get(c.op, 1.0) ** (1 - KIND_POWER)
         for p, c in zip(prior, candidates, strict=True)

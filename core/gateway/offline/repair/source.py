@@ -100,6 +100,20 @@ def _parse(text: str) -> ast.Module | None:
             return None
 
 
+def statement(text: str) -> ast.stmt | None:
+    """Parse one line of code, block headers included."""
+    text = text.strip()
+    if text.startswith("elif "):
+        text = text[2:]
+    for form in (text, f"{text}\n    pass", f"{text} pass"):
+        try:
+            body = ast.parse(form).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        return body[0] if len(body) == 1 else None
+    return None
+
+
 @lru_cache(maxsize=512)
 def parse_source(path: str, text: str) -> SourceFile:
     """Parse a file. A file cut in the middle is parsed up to its last whole top-level block."""

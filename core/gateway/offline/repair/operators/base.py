@@ -44,6 +44,7 @@ class Scope:
 
     source: SourceFile
     function: Function
+    judge: Judge
     nodes: list[ast.AST] = field(default_factory=list)
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     statements: list[ast.stmt] = field(default_factory=list)
@@ -61,7 +62,6 @@ class Scope:
     conditions: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     inner_statements: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     guards: list[tuple[str, str, frozenset[str]]] = field(default_factory=list)  # condition, body, names
-    judge: Judge | None = None
     _seconds: dict[str, list[str]] = field(default_factory=dict)
 
     def text(self, node: ast.AST) -> str:
@@ -70,7 +70,7 @@ class Scope:
     def replace(self, op: str, node: ast.AST, text: str) -> Proposal:
         start, end = self.source.span(node)
         fit = 1.0
-        if self.judge and isinstance(node, ast.expr):
+        if isinstance(node, ast.expr):
             fit = self.judge.fit(self.source.text[start:end], text, self.is_condition(node))
         return Proposal(op, start, end, text, fit)
 
@@ -80,7 +80,7 @@ class Scope:
             own = [f"{self.self_name}.{name}" for name in self.attributes] if self.self_name else []
             options = [*self.params, *(v for v in self.variables if v not in self.params), *own]
             least = STRANGE if helper.many else SAME_NAME  # one that may be left out needs a good reason
-            found = self.judge.arguments(helper.name, 1, options, least) if self.judge else []
+            found = self.judge.arguments(helper.name, 1, options, least)
             self._seconds[helper.name] = found[:MAX_SECONDS]
         return self._seconds[helper.name]
 
@@ -305,7 +305,7 @@ def build_scope(
     usage: Usage,
 ) -> Scope:
     """Everything the operators ask about one function; `project` are the files read so far."""
-    scope = Scope(source, function)
+    scope = Scope(source, function, Judge(usage, function))
     whole = bool(function.name)
     _walk(function.node, scope, whole)
     scope.statements = [n for n in scope.nodes if isinstance(n, ast.stmt) and n is not function.node]
@@ -319,7 +319,6 @@ def build_scope(
     stored = [n for n in scope.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     stored.sort(key=lambda n: (n.lineno, n.col_offset))
     scope.variables = _ordered(iter([*scope.params, *(n.id for n in stored)]))
-    scope.judge = Judge(usage, function)
     if function.owner:
         _class_members(scope)
     _project_names(scope, project, files)

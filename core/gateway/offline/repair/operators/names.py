@@ -187,8 +187,9 @@ def arguments(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
             whole = scope.text(node)
             at = start - scope.source.span(node)[0]
             swapped = f"{whole[:at]}{second}{gap}{first}{whole[at + end - start :]}"
-            fit = scope.judge.fit(whole, swapped) if scope.judge else 1.0
-            yield Proposal("swap_arguments", start, end, f"{second}{gap}{first}", fit)
+            yield Proposal(
+                "swap_arguments", start, end, f"{second}{gap}{first}", scope.judge.fit(whole, swapped)
+            )
     everything = [*node.args, *(k for k in node.keywords)]
     for index, item in enumerate(everything):
         if len(everything) > 1:
