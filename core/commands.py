@@ -25,7 +25,7 @@ from core.preview import expected, refuse_unknown_price
 from core.progress import Progress
 from core.report import h1 as h1_report
 from core.report import tables
-from core.run import Run, find_design, gateway_settings, open_run, split_of, tasks_of
+from core.run import Run, find_design, gateway_settings, open_run, split_of, state_of, tasks_of
 from core.saved_memory import check_memories, save_memories
 from evals.utils import gateway_client
 from evals.utils.sandbox import NO_BOUNDARY, SandboxKind, SandboxUnavailable, probe
@@ -66,7 +66,8 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
     refuse_unknown_price(options, settings)
     with Progress() as progress:
         try:
-            await check_models(settings, options.models, progress.say)
+            if not (resume and state_of(folder) == "done"):  # a finished run is told again without any model
+                await check_models(settings, options.models, progress.say)
         except ModelUnavailable as error:
             raise UsageError(str(error)) from error
         except ProviderDown as error:

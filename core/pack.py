@@ -22,6 +22,7 @@ from core.gateway.ledger import calls_in, create_ledger, read_only
 from core.gateway.places import Places
 from core.gateway.stored_request import disassemble, request_hash
 from core.options import UsageError
+from core.run import state_of
 from evals.contract import write_atomic
 
 KEY = "{key}"
@@ -89,10 +90,7 @@ def pack(folder: Path) -> Path:
     Raises:
         UsageError: the run is not finished, or cannot be packed.
     """
-    try:
-        state = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["state"]
-    except (OSError, ValueError, KeyError):
-        state = "unfinished"
+    state = state_of(folder)
     if state != "done" or not (folder / "inputs" / "tasks.jsonl").exists():
         raise UsageError(f"{folder} is {state}: only a finished run can be packed")
     places = Places(folder)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import json
 import shutil
 import sqlite3
 import tarfile
@@ -25,7 +24,7 @@ from core.inputs import Inputs, made_with
 from core.options import MEMO_ARCHIVE, Options, UsageError
 from core.progress import Progress
 from core.replay_check import TIMES, Outcome, differences, first_unknown, memory_texts_were_scrubbed
-from core.run import Run, open_run, tasks_of
+from core.run import Run, open_run, state_of, tasks_of
 
 EXIT_SAME, EXIT_DIFFERS = 0, 1
 SHOWN = 5
@@ -76,10 +75,7 @@ def _finished(folder: Path) -> Options:
         UsageError: it was not.
     """
     options = Options.load(folder / "options.json")
-    try:
-        state = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["state"]
-    except (OSError, ValueError, KeyError):
-        state = "unfinished"
+    state = state_of(folder)
     if state != "done":
         raise UsageError(f"{folder} is {state}: only a finished run can be replayed; --resume it first")
     for name in ("inputs/tasks.jsonl", "ledger.sqlite"):

@@ -324,9 +324,20 @@ async def _begin(
     return kept
 
 
+def state_of(folder: Path) -> str:
+    """How the run in this folder stands: ``done``, ``interrupted``, ``budget``, or ``unfinished``."""
+    return str(_summary(folder).get("state") or "unfinished")
+
+
 def _earlier_seconds(folder: Path) -> float:
     """What earlier sessions of the run took, as far as its last summary tells."""
+    return float(_summary(folder).get("wall_s") or 0.0)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """What the run's last session left; empty without one."""
     try:
-        return float(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["wall_s"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}

@@ -214,7 +214,7 @@ def main() -> int:
         finish("infra_error" if stalled else "design_error", stalled or message)
         os._exit(0)
 
-    gateway_client.connect(Path(os.environ["ALMA_GATEWAY"]), os.environ["ALMA_TOKEN"])
+    gateway_client.connect(Path(os.environ["ALMA_GATEWAY"]), os.environ["ALMA_TOKEN"], spec.model)
     try:
         progress = folder / "episodes.jsonl"
         progress.touch()

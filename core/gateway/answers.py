@@ -29,6 +29,7 @@ _ABOUT_THE_CONTENT = frozenset(
 _FREE_BYTES = 16 << 20
 """Room on the disk without which no call is made: its answer could not be kept."""
 _DRAIN_S = 120.0
+_DRAIN_STEP_S = 0.2
 
 Method = Callable[[Call], Awaitable[Reply]]
 
@@ -74,7 +75,8 @@ class Answers:
         self._places = Places(path.parent)
         self._ledger = Ledger(path)
         self._calls: dict[CallKey, asyncio.Task[bytes]] = {}
-        self._paid: set[asyncio.Task[bytes]] = set()
+        self._paid: dict[asyncio.Task[bytes], Call] = {}
+        self._ending = False
 
     def open(self) -> None:
         """Open the ledger; what it holds counts against the budget.
@@ -106,12 +108,17 @@ class Answers:
         if running is None:
             running = self._calls[key] = asyncio.create_task(self._answer(key, asked, provider, method))
             running.add_done_callback(lambda task: self._ended(key, task))
-        # A call is brought to its end, and entered, even when its caller goes away meanwhile.
-        return await asyncio.shield(running)
+        try:
+            # A call is brought to its end, and entered, even when its caller goes away meanwhile.
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if self._ending and running.cancelled():
+                raise ProviderError.infra("the run is ending") from None
+            raise
 
     def _ended(self, key: CallKey, task: asyncio.Task[bytes]) -> None:
         del self._calls[key]
-        self._paid.discard(task)
+        self._paid.pop(task, None)
         if not task.cancelled():
             task.exception()  # looked at: its caller may have gone
 
@@ -122,6 +129,8 @@ class Answers:
             if known.status != OK:
                 raise ProviderError.from_payload(known.status, known.response)
             return known.response
+        if self._ending:
+            raise ProviderError.infra("the run is ending")
         if self._replay:
             self.unknown = self.unknown or (key, asked.call.request)
             raise ProviderError.infra("this call is not in the ledger that is replayed")
@@ -135,7 +144,7 @@ class Answers:
 
         reserved = await self.budget.reserve(asked.model, asked.call.request, len(asked.call.body), usd)
         if provider != FREE:
-            self._paid.add(asyncio.current_task())
+            self._paid[asyncio.current_task()] = asked.call
         reply, fault = Reply(b"", Tokens()), None
         started = time.monotonic()
         try:
@@ -186,13 +195,19 @@ class Answers:
 
     @property
     def paid_calls(self) -> int:
-        """Calls under way at a provider that takes money for them."""
-        return len(self._paid)
+        """Calls that may cost money by now."""
+        return sum(call.costs for call in self._paid.values())
 
     async def finish_paid_calls(self) -> None:
-        """Wait until they have ended and are in the ledger, whoever still wants their answers."""
-        if self._paid:
-            await asyncio.wait(set(self._paid), timeout=_DRAIN_S)
+        """Wait until they have ended and are in the ledger, whoever still wants their answers. No other call is made
+        from now on: what waits for a rate limit or its next try is given up."""
+        self._ending = True
+        until = time.monotonic() + _DRAIN_S
+        while self._paid and time.monotonic() < until:
+            for task, call in self._paid.items():
+                if not call.costs:
+                    task.cancel()
+            await asyncio.wait(set(self._paid), timeout=_DRAIN_STEP_S)
 
     async def close(self) -> None:
         """Close the ledger; what is under way at a paid provider is waited for."""

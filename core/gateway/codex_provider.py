@@ -44,6 +44,7 @@ class CodexProvider:
             nonlocal empty, spent
             try:
                 async with self._slots:
+                    call.costs = True
                     answer = await self._agent.ask(
                         request["messages"],
                         model,
@@ -51,6 +52,7 @@ class CodexProvider:
                         output_schema=schema,
                     )
             except CodexError as error:
+                call.costs = spent != Tokens()
                 raise fault_of(error) from error
             spent += Tokens(answer.prompt, answer.completion, answer.cached, answer.reasoning)
             if not answer.text.strip() and empty < EMPTY_ANSWERS:

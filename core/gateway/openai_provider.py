@@ -99,7 +99,11 @@ class OpenAIProvider:
 
         async def attempt(retries: int) -> Reply:
             nonlocal empty, spent
-            answer, body = await self._try(path, wanted, model, call)
+            try:
+                answer, body = await self._try(path, wanted, model, call)
+            except PassingFault:
+                call.costs = spent != Tokens()
+                raise
             spent += tokens_of(answer)
             if wanted == "choices" and is_empty(answer) and empty < EMPTY_ANSWERS:
                 empty += 1
@@ -115,7 +119,7 @@ class OpenAIProvider:
             request = _without(call.request, untaken)
             sent = orjson.dumps(request) if untaken & call.request.keys() else call.body
             try:
-                return await self._send(path, wanted, model, request, sent)
+                return await self._send(path, wanted, call, request, sent)
             except ProviderError as error:
                 name = rejected_parameter(error, request)
                 if name is None or name in untaken:
@@ -125,14 +129,16 @@ class OpenAIProvider:
                     self._on_notice(f"model {model} does not take {name}: left out from now on ({error})")
 
     async def _send(
-        self, path: str, wanted: str, model: str, request: dict[str, Any], body: bytes
+        self, path: str, wanted: str, call: Call, request: dict[str, Any], body: bytes
     ) -> tuple[dict[str, Any], bytes]:
+        model = str(call.request.get("model"))
         limit = self._limits[model]
         room = request.get("max_completion_tokens") or request.get("max_tokens") or 0
         taken = await limit.admit(len(body) // 4 + (room if isinstance(room, int) else 0))
         try:
             async with self._slots:
                 await limit.unpaused()
+                call.costs = True
                 async with asyncio.timeout(self._timeout_s):
                     status, headers, content = await self._exchange("POST", path, body)
         except TimeoutError as error:

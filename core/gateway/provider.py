@@ -8,13 +8,21 @@ from typing import Any, Protocol
 import orjson
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
-    """One request. ``body`` is the JSON to send; ``request`` is the same, parsed."""
+    """One request.
+
+    Attributes:
+        body: the JSON to send.
+        request: the same, parsed.
+        costs: whether it has cost money or may be doing so: a provider sets it when it sends the request, and takes it
+            back when the try came to nothing. A call that only waits to be sent can be given up.
+    """
 
     body: bytes
     request: dict[str, Any]
     purpose: str
+    costs: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ from evals.contract import Phase, Verdict
 
 _SYNC_TIMEOUT_S = 300.0
 _GRADE, _TURN = "/grade", "/turn"
+ORIGINAL_MODEL = "gpt-4.1"
+"""What the original's ``Agent`` takes when it is not told a model."""
 STALLED_S = 60.0
 """A call that takes longer waits for a rate limit or an outage to pass."""
 
@@ -86,7 +88,8 @@ class _Connection:
     client, which fits the gateway as well, takes half a second to import and a millisecond a call.
     """
 
-    def __init__(self, socket_path: Path, token: str) -> None:
+    def __init__(self, socket_path: Path, token: str, model: str) -> None:
+        self.model = model
         self._socket = str(socket_path)
         self._authorization = f"Bearer {token}"
         self._idle: dict[asyncio.AbstractEventLoop, list[_Socket]] = {}
@@ -197,10 +200,19 @@ class _Numbers:
 _current: _Connection | None = None
 
 
-def connect(socket_path: Path | str, token: str) -> None:
-    """Use the gateway at this Unix socket, with this token, from now on in this process."""
+def connect(socket_path: Path | str, token: str, model: str = ORIGINAL_MODEL) -> None:
+    """Use the gateway at this Unix socket, with this token, from now on in this process.
+
+    Args:
+        model: answers those who name none.
+    """
     global _current
-    _current = _Connection(Path(socket_path), token)
+    _current = _Connection(Path(socket_path), token, model)
+
+
+def default_model() -> str:
+    """The model of those who name none."""
+    return _current.model if _current is not None else ORIGINAL_MODEL
 
 
 async def close() -> None:

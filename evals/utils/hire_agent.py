@@ -27,18 +27,19 @@ class Agent:
     Args:
         system_prompt: what it is told first.
         output_schema: a JSON schema; with it, answers are parsed, validated objects.
-        model: its name; ``name/low`` (minimal, low, medium, high) also sets the reasoning effort.
+        model: its name; ``name/low`` (minimal, low, medium, high) also sets the reasoning effort. By default the
+            run's execution model, so that no design needs to know which models a run can reach.
     """
 
     def __init__(
         self,
         system_prompt: str,
         output_schema: dict[str, Any] | None = None,
-        model: str = "gpt-4.1",
+        model: str | None = None,
     ) -> None:
         self.system_prompt = system_prompt
         self.output_schema = output_schema or None
-        self.model = model
+        self.model = model or gateway_client.default_model()
         self.history: list[dict[str, str]] = []
 
     def get_agent_config(self) -> dict[str, Any]:

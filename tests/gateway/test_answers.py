@@ -70,6 +70,28 @@ def test_a_call_whose_caller_is_gone_is_kept_for_the_next(gateway, provider):
     assert len(provider.seen) == 1
 
 
+def test_at_the_end_what_was_sent_is_waited_for_and_what_waits_for_its_turn_is_given_up(start_gateway, provider):
+    running = start_gateway(rpm=2)
+    provider.default = lambda seen: Answer(body=chat("late", USAGE), delay=0.7)
+    ended = {}
+
+    async def leave() -> None:
+        asked = [asyncio.ensure_future(ask(1, str(n))) for n in range(5)]
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        assert running.gateway.answers.paid_calls == 2
+        await asyncio.to_thread(running.call, running.gateway.answers.finish_paid_calls())
+        ended["after"] = time.monotonic() - started
+        ended["outcomes"] = await asyncio.gather(*asked, return_exceptions=True)
+
+    run(leave())
+    assert ended["after"] < 5  # the third would have had its turn after a minute
+    assert ended["outcomes"].count(["late"]) == 2
+    assert sum(isinstance(outcome, InfraError) for outcome in ended["outcomes"]) == 3
+    [spent] = totals(running.gateway.ledger_path)
+    assert (spent.calls, len(provider.seen)) == (2, 2)
+
+
 def test_an_outage_is_not_an_answer_and_takes_no_number(start_gateway, provider):
     start_gateway(tries=1)
     moods(provider)

@@ -38,7 +38,9 @@ def test_a_fault_at_a_third_of_the_calls_changes_no_answer(start_gateway, provid
     provider.default, done = faulty(echo, [kind], SHARE)
     answers, usage = ask_many(40)
     assert answers == expected
-    assert usage.calls == done["good"] == 40
+    assert usage.calls == 40
+    # On a busy machine a good answer may come too late as well.
+    assert done["good"] == 40 or (kind == "slow" and done["good"] > 40)
     assert done[kind] > 4
 
 

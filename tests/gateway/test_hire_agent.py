@@ -9,6 +9,7 @@ import math
 
 import pytest
 
+from evals.utils import gateway_client
 from evals.utils.gateway_client import InfraError, Usage, call_seed, call_usage
 from evals.utils.hire_agent import Agent, Embedding, _is_strict
 
@@ -64,6 +65,14 @@ def test_a_full_list_of_messages_is_sent_as_it_is(gateway, provider):
     messages = [{"role": "system", "content": "mine"}, {"role": "user", "content": "hi"}]
     run(Agent("not this").ask(messages, with_full_msg=True))
     assert provider.seen[0].json["messages"] == messages
+
+
+def test_who_names_no_model_gets_that_of_the_run(gateway, provider):
+    token = gateway.gateway.issue_token({"design": "abc"})
+    gateway_client.connect(gateway.gateway.socket_path, token, "qwen3-coder")
+    run(Agent("x").ask("y"))
+    run(Agent("x", model="gpt-4o-mini").ask("y"))
+    assert [seen.json["model"] for seen in provider.seen] == ["qwen3-coder", "gpt-4o-mini"]
 
 
 def test_options_are_sent_when_given_and_only_then(gateway, provider):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -154,6 +155,10 @@ def damage(folder: Path, rng: random.Random) -> list[str]:
     for path in unfinished:
         content = path.read_bytes()
         last = content.rstrip(b"\n").rfind(b"\n") + 1
+        if path.name == "verdicts.jsonl" and content.endswith(b"\n"):
+            evaluation = json.loads(content[last:])[0]
+            if (folder / "evaluations" / evaluation / "result.json").exists():
+                last = len(content)  # synced before the evaluation could end
         end = rng.randrange(last, len(content) + 1) if content else 0
         tail = rng.choice([b"", b"\0" * 300, b'{"task": "hal\n', b"\0\0\n\0"])
         path.write_bytes(content[:end] + tail)
