@@ -17,6 +17,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -157,9 +158,16 @@ class Workspace:
         if words[:3] == ["python", "-m", "pytest"]:
             code, output = fork_pytest(self.folder, words[3:], action.get("timeout", 60))
         else:
-            pipe = os.popen(f"cd {self.folder} && {action['command']} 2>&1")
-            output = pipe.read()
-            code = 0 if pipe.close() is None else 1
+            done = subprocess.run(
+                ["sh", "-c", action["command"]],
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            )
+            code, output = done.returncode, done.stdout
         if len(output) > OUTPUT_LIMIT:
             half = OUTPUT_LIMIT // 2
             output = f"{output[:half]}\n... {len(output) - 2 * half} characters cut ...\n{output[-half:]}"

@@ -70,7 +70,9 @@ def test_a_call_whose_caller_is_gone_is_kept_for_the_next(gateway, provider):
     assert len(provider.seen) == 1
 
 
-def test_at_the_end_what_was_sent_is_waited_for_and_what_waits_for_its_turn_is_given_up(start_gateway, provider):
+def test_at_the_end_what_was_sent_is_waited_for_and_what_waits_for_its_turn_is_given_up(
+    start_gateway, provider
+):
     running = start_gateway(rpm=2)
     provider.default = lambda seen: Answer(body=chat("late", USAGE), delay=0.7)
     ended = {}

@@ -64,8 +64,9 @@ class Episode:
             found = subprocess.run(command, cwd=self.folder, capture_output=True, text=True).stdout
             return f"{head}search {action['pattern']!r}: {found.count(chr(10))} matches\n{found}"
         assert kind == "run_command", action
-        command = action["command"].replace("python -m", f"{sys.executable} -m", 1).split()
+        command = ["sh", "-c", action["command"]]
         env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
         env.pop("PYTEST_ADDOPTS", None)
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=env, timeout=60)
         return f"{head}run_command: exit code {done.returncode}\n{done.stdout}{done.stderr}"
@@ -80,7 +81,7 @@ class Episode:
             if action["action"] == "submit":
                 return green
             observation = self.observe(action)
-            green = "run_command: exit code 0" in observation and "pytest" in action.get("command", "")
+            green = "run_command: exit code 0" in observation and "-m pytest" in action.get("command", "")
             messages.append({"role": "assistant", "content": answer})
             messages.append({"role": "user", "content": observation})
         return False

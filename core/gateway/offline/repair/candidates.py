@@ -20,6 +20,8 @@ MAX_FUNCTIONS = 30
 MAX_CANDIDATES = 3500
 PLACE_TOKEN = 0.4
 MAX_OF_FUNCTION = 1200  # of a long function the rarer kinds of edit are left out
+DID_NOT_RUN = 0.1
+PUT_IN = ("insert", "early")  # kinds of edits that stand beside a line that ran
 LEAST_FIT = 0.04  # an edit below makes no sense where it stands
 MAX_OF_MODULE = 400  # tables of constants would crowd out the code
 
@@ -175,7 +177,10 @@ def _of_function(
     except (RecursionError, IndexError, KeyError):  # code no operator was written for: no candidates there
         return ()
     seen: dict[tuple[int, int, str], Candidate] = {}
+    ran = usage.watched.lines.get((source.path, function.qualname)) if function.name else None
     for op, start, end, text, fit in found:
+        if ran is not None and not op.startswith(PUT_IN) and source.line_of(start) not in ran:
+            fit *= DID_NOT_RUN
         key = trimmed(source.text, start, end, text)
         if (key[0] == key[1] and not key[2]) or fit < LEAST_FIT:
             continue

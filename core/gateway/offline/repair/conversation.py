@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .testlog import TestRun, parse_run
+from .watching import MARK
 
 READ_LIMIT = 10_000  # characters one read_file observation shows
 
@@ -77,6 +78,7 @@ class State:
     trials: list[Trial] = field(default_factory=list)
     found: dict[str, list[tuple[str, int, str]]] = field(default_factory=dict)  # search pattern -> matches
     unreadable: set[str] = field(default_factory=set)
+    watched: str | None = None  # output of the watched run
     step_limit: int = 30
 
     @property
@@ -249,6 +251,8 @@ def _note_command(state: State, command: str, step: Step) -> None:
                 file.current = file.original
         else:
             state.unreadable.add(sed.group(3))
+    elif MARK in command:
+        state.watched = step.observation
     elif "pytest" in command or command.strip() == state.task.test_command:
         run = parse_run(step.observation, step.exit_code, step.timed_out)
         state.trials.append(Trial(run, state.changed))

@@ -10,17 +10,20 @@ from __future__ import annotations
 import ast
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from . import kinds
 from .source import FUNCTION, Function, SourceFile, statement, words
+from .watching import Seen, Watched, read_watched
 
 WRONG_KIND, OTHER_KIND, NO_VALUE, PREDICATE = 0.1, 0.25, 0.02, 0.3
 SAME_NAME, ALIKE, NEW, STRANGE = 2.0, 1.5, 0.8, 0.5
 AGAIN = 0.1  # the result of a helper, handed to the same helper once more
 LEAST, MOST = 0.01, 8.0
+HAS_EFFECT, NO_EFFECT = 1.5, 0.08  # of a helper in the watched run
+ITEM = "item"  # how the operators call one item of a collection
 _TAKES = {
     "round": "number", "abs": "number", "int": "number text bool", "float": "number text", "bool": "number",
     "str": "number", "len": "list set dict tuple text", "list": "set dict tuple iterator text",
@@ -42,18 +45,20 @@ class Usage:
         known: kinds of results and attributes (`kinds.of_project`).
         sites: number of calls by name.
         given: words of the argument at a position, by (name, position).
+        watched: what values there were in a run of the failing tests.
     """
 
     functions: dict[str, Function] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     sites: Counter[str] = field(default_factory=Counter)
     given: dict[tuple[str, int], Counter[str]] = field(default_factory=dict)
+    watched: Watched = field(default_factory=Watched)
 
 
 @lru_cache(maxsize=64)
-def usage_of(sources: tuple[SourceFile, ...], lines: tuple[str, ...] = ()) -> Usage:
-    """Gather what the files read so far show, and single `lines` that a search found in others."""
-    usage = Usage(known=kinds.of_project(sources))
+def usage_of(sources: tuple[SourceFile, ...], lines: tuple[str, ...] = (), watched: str = "") -> Usage:
+    """Gather what the files read so far show, single `lines` that a search found in others, and a watched run."""
+    usage = Usage(known=kinds.of_project(sources), watched=read_watched(watched))
     for source in sources:
         for function in source.functions:
             if isinstance(function.node, FUNCTION):
@@ -119,11 +124,17 @@ class Judge:
 
     usage: Usage
     function: Function
+    path: str = ""
+    seen: Mapping[str, Seen] = field(init=False)
     local: dict[str, str] = field(init=False)
     results: dict[str, str] = field(init=False)  # variable -> function whose result it holds
 
     def __post_init__(self) -> None:
+        self.seen = self.usage.watched.values.get((self.path, self.function.qualname), {})
         self.local = kinds.of_function(self.function, self.usage.known)
+        self.local |= {
+            text: seen.kind for text, seen in self.seen.items() if seen.kind and text.isidentifier()
+        }
         self.results = {
             target.id: kinds.called_name(node.value)
             for node in ast.walk(self.function.node)
@@ -152,11 +163,31 @@ class Judge:
                 value *= self._call(call)
             else:
                 del left[same]
+        value *= {True: HAS_EFFECT, False: NO_EFFECT, None: 1.0}[self._effect(old, new)]
         names = {kinds.called_name(call) for _, call in come}
         for _, call in left:
             if kinds.called_name(call) in names:  # called before as well: only the difference counts
                 value /= max(self._call(call), 0.2)
         return min(max(value, LEAST), MOST)
+
+    def _effect(self, old: ast.expr, new: ast.expr) -> bool | None:
+        """Whether a helper in the new expression would have made a difference in the watched run; None: not known."""
+        known = self.usage.watched.helpers.get(self.path, frozenset())
+        before = ast.unparse(old)
+        seen, base = self.seen.get(before), _base(old)
+        effects = []
+        for call in (n for n in ast.walk(new) if isinstance(n, ast.Call)):
+            helper = ast.unparse(call.func)
+            if helper not in known or len(call.args) != 1 or call.keywords:
+                continue
+            given = ast.unparse(call.args[0])
+            if given != before and seen and base and given == base:
+                effects.append(helper in seen.instead)
+            elif given == ITEM and seen:
+                effects.append(helper in seen.each)
+            elif given in self.seen:
+                effects.append(helper in self.seen[given].changed)
+        return any(effects) if effects else None
 
     def arguments(self, called: str, index: int, options: Sequence[str], least: float) -> list[str]:
         """Those of `options` (texts) that a project function may be given at a position, the likeliest first."""
@@ -216,6 +247,16 @@ class Judge:
         if stems & _stems(parameter) or any(stems & _stems(other) for other in given if other):
             return ALIKE
         return STRANGE if given.total() > 1 else NEW
+
+
+def _base(node: ast.expr) -> str:
+    """What a call of one thing works on: its only argument or its receiver."""
+    if isinstance(node, ast.Call) and not node.keywords:
+        if isinstance(node.func, ast.Name) and len(node.args) == 1:
+            return ast.unparse(node.args[0])
+        if isinstance(node.func, ast.Attribute) and not node.args:
+            return ast.unparse(node.func.value)
+    return ""
 
 
 @lru_cache(maxsize=16384)

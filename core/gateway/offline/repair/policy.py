@@ -15,9 +15,11 @@ from functools import lru_cache
 from . import explore, localize, memory_similarity, note_edits, ranking
 from .candidates import Candidate, pool, trimmed
 from .conversation import State, read_state
+from .operators import build_scope
 from .plausible import usage_of
 from .source import SourceFile, is_test_path, parse_source
 from .testlog import TestRun
+from .watching import MARK, MAX_FILES, MAX_TESTS, TIMEOUT_S, command, pure, wanted
 
 TEST_TIMEOUT_S = 20
 OTHER_FILE = 0.67  # a candidate in another file costs three steps instead of two
@@ -25,6 +27,7 @@ SAME_EFFECT, BROKE_MORE, MOVED = 0.75, 0.85, 1.1  # what a failed try says about
 TRIED = 0.95  # and about its function
 LOOK_AHEAD = 200
 MAX_EDIT_ERRORS = 4
+LEAST_TO_WATCH = 7  # steps that must be left
 
 
 def act(messages: list[dict], seed: int) -> str:
@@ -62,7 +65,7 @@ def choose(state: State, seed: int) -> dict:
     looked = explore.next_look(state, search.run)
     if looked:
         return looked
-    return _next_edit(state, search, seed)
+    return _watch(state, search.run) or _next_edit(state, search, seed)
 
 
 def _submit(thought: str) -> dict:
@@ -83,6 +86,40 @@ def _run_tests(state: State, first: bool) -> dict:
         "action": "run_command",
         "command": command,
         "timeout": 60 if first else TEST_TIMEOUT_S,
+    }
+
+
+def _watch(state: State, run: TestRun) -> dict | None:
+    """Run the failing tests once with the suspicious functions watched, before the first edit."""
+    if state.watched is not None or state.remaining < LEAST_TO_WATCH or state.changed:
+        return None
+    if any(MARK in str(step.action.get("command", "")) for step in state.steps):
+        return None
+    if not run.failures or len(state.task.files) > MAX_FILES:
+        return None
+    sources, tests = sources_of(state, {})
+    weights = localize.locate(run, state.task.issue, sources, tests)
+    usage = usage_of(sources, explore.lines_of_others(state))
+    by_path = {source.path: source for source in sources}
+    functions: dict[str, dict[str, int]] = {}
+    helpers: dict[str, list[str]] = {}
+    for path, function in wanted(weights, [(s.path, f) for s in sources for f in s.functions]):
+        scope = build_scope(by_path[path], function, by_path, state.task.files, usage)
+        functions.setdefault(path, {})[function.qualname] = function.node.lineno
+        names = helpers.setdefault(path, [])
+        for helper in scope.helpers:
+            known = usage.functions.get(helper.name.rpartition(".")[2])
+            if not helper.many and helper.name not in names and (known is None or pure(known.node)):
+                names.append(helper.name)
+    tests_to_run = [failure.test for failure in run.failures[:MAX_TESTS]]
+    asked = command(state.task.test_command, tests_to_run, functions, helpers)
+    if not asked or not functions:
+        return None
+    return {
+        "thought": "What are the values there?",
+        "action": "run_command",
+        "command": asked,
+        "timeout": TIMEOUT_S,
     }
 
 
@@ -143,9 +180,10 @@ def _scored(
     tests: tuple[SourceFile, ...],
     files: tuple[str, ...],
     seen: tuple[str, ...],
+    watched: str,
 ) -> tuple[tuple[Candidate, ...], tuple[float, ...]]:
     weights = localize.locate(run, issue, sources, tests)
-    usage = usage_of(sources, seen)
+    usage = usage_of(sources, seen, watched)
     candidates = pool(weights, sources, files, usage)
     names = frozenset(re.findall(r"[A-Za-z_]\w{2,}", issue + "\n".join(s.text for s in sources)))
     notes = memory_similarity.read_notes(memory, frozenset(files), names)
@@ -187,7 +225,14 @@ def _next_edit(state: State, search: Search, seed: int) -> dict:
         return _restore_or_submit(state, search.base)
     task = state.task
     candidates, scores = _scored(
-        search.run, task.issue, task.memory, sources, tests, task.files, explore.lines_of_others(state)
+        search.run,
+        task.issue,
+        task.memory,
+        sources,
+        tests,
+        task.files,
+        explore.lines_of_others(state),
+        state.watched or "",
     )
     salt = hashlib.sha256(f"{task.issue}{task.memory}".encode(errors="replace")).hexdigest()
     refused = _refused(state)

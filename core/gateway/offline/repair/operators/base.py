@@ -305,7 +305,7 @@ def build_scope(
     usage: Usage,
 ) -> Scope:
     """Everything the operators ask about one function; `project` are the files read so far."""
-    scope = Scope(source, function, Judge(usage, function))
+    scope = Scope(source, function, Judge(usage, function, source.path))
     whole = bool(function.name)
     _walk(function.node, scope, whole)
     scope.statements = [n for n in scope.nodes if isinstance(n, ast.stmt) and n is not function.node]
