@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -99,7 +100,8 @@ def test_embeddings_come_back_in_order_and_alike_for_alike_texts(offline):
 def test_a_killed_worker_costs_no_call(offline):
     ask("act", TASK)
     for worker in list(offline.gateway._offline._pool._processes):
-        os.kill(worker, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
     answer, _ = ask("act", TASK)
     assert json.loads(answer)["action"] == "run_command"
     with sqlite3.connect(offline.gateway.ledger_path) as connection:
