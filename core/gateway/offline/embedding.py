@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 DIMENSIONS = 512
-SHARED = 0.2
+SHARED = 0.1
 """Cosine of texts that have nothing in common. Vectors of real models lie in a cone (Ethayarajh 2019, "How contextual
 are contextualized word representations?"), and designs have thresholds made for those."""
 
