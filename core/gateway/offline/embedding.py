@@ -15,9 +15,6 @@ from itertools import pairwise
 import numpy as np
 
 DIMENSIONS = 512
-SHARED = 0.1
-"""Cosine of texts that have nothing in common. Vectors of real models lie in a cone (Ethayarajh 2019, "How contextual
-are contextualized word representations?"), and designs have thresholds made for those."""
 
 _TOKEN = re.compile(r"[^\W_]+|[<>=!+*/%&|^~-]=?")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\x00-\x7f]+")
@@ -52,7 +49,7 @@ _WORD_WEIGHT, _STEM_WEIGHT, _PAIR_WEIGHT, _GRAM_WEIGHT, _COMMON_WEIGHT = 1.0, 1.
 def _bucket(feature: str) -> tuple[int, float]:
     """Place and sign of a feature: a fixed hash, so that vectors are the same in every process."""
     number = int.from_bytes(blake2b(feature.encode(), digest_size=8).digest(), "big")
-    return number % (DIMENSIONS - 1), 1.0 if number >> 63 else -1.0
+    return number % DIMENSIONS, 1.0 if number >> 63 else -1.0
 
 
 def stem(word: str) -> str:
@@ -111,6 +108,5 @@ def embed(texts: list[str]) -> list[list[float]]:
             vectors[row, place] += sign * _weight(feature) * (1.0 + math.log(count))
         norm = float(np.linalg.norm(vectors[row]))
         if norm > 0:
-            vectors[row] *= math.sqrt(1 - SHARED) / norm
-            vectors[row, -1] = math.sqrt(SHARED)
+            vectors[row] /= norm
     return [[float(x) for x in vector] for vector in vectors]

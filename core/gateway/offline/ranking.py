@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.gateway.offline.embedding import SHARED, embed
+from core.gateway.offline.embedding import embed
 
 _NUMBERED = re.compile(
     r"^[ \t>*-]*(?:(?:memory|note|item|candidate|id|entry|example)[ #:]*)?[\[(#]?(\d{1,4})[\]).:][ \t:]+(\S.*)$",
@@ -21,12 +21,11 @@ def candidates(text: str) -> list[tuple[int, str]]:
 
 
 def similarities(query: str, texts: list[str]) -> list[float]:
-    """Cosine similarity of each text to the query, without what all texts have in common."""
+    """Cosine similarity of each text to the query."""
     if not texts:
         return []
     first, *rest = embed([query, *texts])
-    cosines = [sum(a * b for a, b in zip(first, vector, strict=True)) for vector in rest]
-    return [(cosine - SHARED) / (1 - SHARED) for cosine in cosines]
+    return [sum(a * b for a, b in zip(first, vector, strict=True)) for vector in rest]
 
 
 def rank(query: str, texts: list[str]) -> list[int]:
