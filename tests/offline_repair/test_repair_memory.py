@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.gateway.offline.repair import memory_similarity, note_edits, ranking
-from core.gateway.offline.repair.candidates import pool
+from core.gateway.offline.repair.candidates import Candidate, pool
 from core.gateway.offline.repair.localize import locate
 from core.gateway.offline.repair.plausible import usage_of
 from core.gateway.offline.repair.source import parse_source
@@ -99,6 +99,24 @@ def test_a_factor_is_carried_over() -> None:
     fix = "return minutes * MINUTE + extra"
     error = "assert 3 == 121"
     assert ranked(note, "wait", error).index(fix) < ranked("", "wait", error).index(fix) / 2
+
+
+def test_a_note_about_a_function_speaks_for_those_that_live_beside_it() -> None:
+    source = parse_source("app.py", "from .angles import to_degrees, to_radians\nfrom .text import fold\n")
+    home = memory_similarity.homes([source, parse_source("lib/roots.py", "def half(x):\n    return x / 2\n")])
+    assert home == {"to_degrees": "angles", "to_radians": "angles", "fold": "text", "half": "roots"}
+    note = "- In `app.py` `turn`: fixed by changing `sin(angle)` to `sin(to_radians(angle))`"
+    notes = memory_similarity.read_notes(note, frozenset(["app.py"]), frozenset(["to_radians", "angle"]))
+    [idea] = memory_similarity.ideas(notes)
+    code = parse_source("app.py", "def turn(x):\n    return f(x)\n")
+    start = code.text.index("f(x)")
+
+    def speaks(text: str) -> float:
+        return memory_similarity.likeness(
+            idea, Candidate(code, code.functions[0], "", start, start + 4, text), home
+        )
+
+    assert speaks("to_radians(f(x))") > speaks("to_degrees(f(x))") > speaks("fold(f(x))")
 
 
 def test_prose_about_a_helper_acts_weakly() -> None:

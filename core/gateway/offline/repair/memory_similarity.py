@@ -9,12 +9,14 @@ import builtins
 import keyword
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from core.gateway.offline.notes import EditNote, parse_edits
 
 from .candidates import Candidate, token_diff, tokens
+from .source import SourceFile
 
 THRESHOLD = 0.2  # squared cosine at or below which a note says nothing about a candidate
 LEAST_MASS = 3.0  # with fewer notes than this, each still has only this share of the say
@@ -24,7 +26,7 @@ OWN = 0.3  # from this weight on a note is taken to be about this project
 PLAIN = 0.35  # weight of a change without any name of the project in it
 MAX_NOTES = 60
 DISCOUNT = 0.5
-CARRIED_OUT, PARTLY = 0.5, 0.3
+CARRIED_OUT, COUNTERPART, PARTLY = 0.5, 0.4, 0.3
 _NAME = re.compile(r"[A-Za-z_]\w{2,}")
 _KNOWN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"self", "cls"}
 _KNOWN |= frozenset(
@@ -186,8 +188,26 @@ def _idea(names: frozenset[str], notes: list[Note]) -> Idea:
     return Idea(names, tuple(notes), sum(n.weight for n in notes) * (1 - DISCOUNT / len(notes)))
 
 
-def likeness(idea: Idea, candidate: Candidate) -> float:
-    """How far an edit carries out an idea: 0 to 1, above 1 for the very edit of one of its notes."""
+def homes(sources: Iterable[SourceFile]) -> dict[str, str]:
+    """Module of each function of the project, by name, as far as definitions and imports tell."""
+    found: dict[str, str] = {}
+    for source in sources:
+        for name, target in source.imports.items():
+            module, _, imported = target.partition(":")
+            if imported and name.islower():
+                found.setdefault(name, module.rpartition(".")[2])
+        for function in source.functions:
+            if function.name and not function.owner:
+                found[function.name] = source.path.rpartition("/")[2].removesuffix(".py")
+    return found
+
+
+def likeness(idea: Idea, candidate: Candidate, home: Mapping[str, str]) -> float:
+    """How far an edit carries out an idea: 0 to 1, above 1 for the very edit of one of its notes.
+
+    Args:
+        home: module of each function: one that lives beside the noted one is often its counterpart.
+    """
     best = max(similarity(note, candidate) for note in idea.notes)
     if best > 1.0:
         return best if max(n.weight for n in idea.notes) >= OWN else 1.0
@@ -195,6 +215,9 @@ def likeness(idea: Idea, candidate: Candidate) -> float:
         return best**3
     if idea.names <= candidate.diff.keys():
         return CARRIED_OUT + (1 - CARRIED_OUT) * best
+    modules = {home[name[1:]] for name in idea.names if name[1:] in home}
+    if any(token[0] == "+" and home.get(token[1:]) in modules for token in candidate.diff):
+        return COUNTERPART
     return PARTLY * best**3
 
 

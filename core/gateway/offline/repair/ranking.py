@@ -99,8 +99,9 @@ def score(
     ]
     top = max(places, default=0.0)
     mass = max(notes.mass, memory.LEAST_MASS)
+    home = memory.homes({c.source.path: c.source for c in candidates}.values())
     for idea in memory.ideas(notes):
-        likeness = [memory.likeness(idea, c) for c in candidates]
+        likeness = [memory.likeness(idea, c, home) for c in candidates]
         number: dict[object, float] = {}  # of edits that carry it out, by function
         for c, like in zip(candidates, likeness, strict=True):
             number[c.function] = number.get(c.function, 0.0) + min(1.0, like) * min(1.0, c.fit)
