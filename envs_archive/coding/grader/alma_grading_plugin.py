@@ -17,6 +17,7 @@ import faulthandler
 import fcntl
 import hashlib
 import json
+import operator
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ import time
 import types
 import zlib
 
+import alma_grading_library
 import alma_grading_tests
 import alma_grading_watch
 import pytest
@@ -75,26 +77,29 @@ def _open_channel():
 
 
 def _guarded_functions():
-    """(owner's namespace, name, function, code) of what decides on a test's outcome."""
-    found = []
+    """What decides on a test's outcome: (get, names, values) of each namespace, and (function, code) pairs."""
+    spaces, codes = [], []
     for name, module in list(sys.modules.items()):
         if not name.startswith(GUARDED):
             continue
-        spaces = [vars(module)]
-        spaces += [vars(v) for v in vars(module).values() if isinstance(v, type) and v.__module__ == name]
-        for space in spaces:
-            for key, value in space.items():
+        owners = [module, *(v for v in vars(module).values() if isinstance(v, type) and v.__module__ == name)]
+        for owner in owners:
+            kept = {}
+            for key, value in vars(owner).items():
                 function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
                 if isinstance(function, types.FunctionType):
-                    found.append((space, key, value, function, function.__code__))
-                elif isinstance(value, type) and space is vars(module):
-                    found.append((space, key, value, None, None))
-    return found
+                    kept[key] = value
+                    codes.append((function, function.__code__))
+                elif isinstance(value, type) and owner is module:
+                    kept[key] = value
+            spaces.append((vars(owner).get, tuple(kept), tuple(kept.values())))
+    return spaces, codes
 
 
 def _recorder(orders, send, plugins, swapped, recoded):
     index = {test: number for number, test in enumerate(orders["ids"])}
-    guarded = _guarded_functions()
+    guarded, codes = _guarded_functions()
+    is_same, every, iterate = operator.is_, all, map
     tracing = (sys.gettrace(), sys.getprofile())
     gettrace, getprofile, clock = sys.gettrace, sys.getprofile, time.monotonic
     setitimer, real = signal.setitimer, signal.ITIMER_REAL
@@ -108,21 +113,28 @@ def _recorder(orders, send, plugins, swapped, recoded):
     stderr = sys.__stderr__
     changed = {os.path.abspath(name) for name in orders["changed"]}
     tests = {}
-    hooks, file_of = _hooks, _file_of
-    allowed = hooks(plugins)
+    hooks, file_of, len_ = _hooks, _file_of, len
+    known = hooks(plugins)
     ended = {}  # how each test's code ended, as seen next to it
     run = 0
     hurt = False
 
     def intact():
+        for get, keys, values in guarded:
+            if not every(iterate(is_same, iterate(get, keys), values)):
+                return False
+        if (gettrace(), getprofile()) != tracing:
+            return False
         # Asking a function for its code is an event that costs; where no code was set since, none has changed.
-        codes = recoded()
-        for space, key, value, function, code in guarded:
-            if space.get(key) is not value:
-                return False
-            if codes and function is not None and function.__code__ is not code:
-                return False
-        return (gettrace(), getprofile()) == tracing
+        return not recoded() or (
+            every(function.__code__ is code for function, code in codes)
+            and every(function is None or function.__code__ is code for function, code in tests.values())
+        )
+
+    def hooked():
+        """Whether only known hooks are registered."""
+        now = hooks(plugins)
+        return len_(now) == len_(known) and every(iterate(is_same, now, known))
 
     def check(good):
         nonlocal hurt
@@ -168,10 +180,11 @@ def _recorder(orders, send, plugins, swapped, recoded):
             for item in items:
                 function = getattr(item, "function", None)
                 tests[item.nodeid] = (function, getattr(function, "__code__", None))
-            for number, hook in hooks(plugins).items():
-                check(number in allowed or file_of(hook) not in changed | {None})
-                allowed[number] = hook
-            check(intact() and not swapped())
+            now = hooks(plugins)
+            for hook in now:
+                check(any(hook is old for old in known) or file_of(hook) not in changed | {None})
+            known[:] = now
+            check(intact() and not swapped(True))
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(item):
@@ -202,12 +215,11 @@ def _recorder(orders, send, plugins, swapped, recoded):
                 outcome = "xfailed"
             elif outcome == "passed" and call.excinfo is not None:
                 outcome = "failed"
-            function, code = tests[item.nodeid]
-            same = function is None or function.__code__ is code
-            if same and function is not None and call.when == "call":
-                same = item.function is function
-            check(same and intact() and hooks(plugins).keys() <= allowed.keys())
-            check(call.when != "call" or not swapped())  # what is put back before this has done no harm to it
+            check(hooked())
+            if call.when == "call":
+                function, _ = tests[item.nodeid]
+                check(function is None or item.function is function)
+                check(intact() and not swapped(False))
             send(f"{call.when} {index[item.nodeid]} {outcome}")
             if call.when == "teardown":
                 disarm()
@@ -223,7 +235,7 @@ def _recorder(orders, send, plugins, swapped, recoded):
             try:
                 yield
             finally:
-                check(intact() and not swapped())
+                check(hooked() and intact() and not swapped(True))
                 send(f"finish {int(exitstatus)} {run}")
                 exit_now(int(exitstatus))  # what the code under test wants to do at exit is of no interest
 
@@ -237,9 +249,8 @@ def _recorder(orders, send, plugins, swapped, recoded):
 
 
 def _hooks(plugins):
-    """Every registered hook implementation, by identity. (The objects are kept, so that no identity is used twice.)"""
-    callers = vars(plugins.hook).values()
-    return {id(hook): hook for caller in callers for hook in caller.get_hookimpls()}
+    """Every registered hook implementation."""
+    return [hook for caller in vars(plugins.hook).values() for hook in caller._hookimpls]
 
 
 def _file_of(hook):
@@ -259,10 +270,11 @@ def pytest_load_initial_conftests(early_config):
     judge = alma_grading_tests.make_judge(places)
     alma_grading_tests.believe_no_chameleon(judge)
     sys.meta_path.insert(0, _finder(orders, judge, places))
-    for name in (*alma_grading_watch.NATIVE_MODULES, "alma_grading_tests", "alma_grading_watch", __name__):
+    grader = (alma_grading_library, alma_grading_tests, alma_grading_watch)
+    for name in (*alma_grading_watch.NATIVE_MODULES, *(module.__name__ for module in grader), __name__):
         for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[loaded]
-    swapped = alma_grading_watch.swapped_check(places)
+    swapped = alma_grading_library.Library(places, set()).swapped
     told = set()
     recoded, note_code = alma_grading_watch.code_changes()
     plugins.register(_recorder(orders, send, plugins, swapped, recoded), "grading-recorder")
