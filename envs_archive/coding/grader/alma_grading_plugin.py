@@ -4,7 +4,8 @@ It is loaded before any conftest and any code under test, takes its orders (one 
 signs every record with a key that it keeps in a closure. Code under test shares this process, so this is no proof; but
 printing, exiting, writing to the channel, patching pytest or adding hooks does not make a test pass. Everything used
 after the code under test is loaded is bound before. `alma_grading_watch` refuses what only a cheat asks for,
-`alma_grading_tests` keeps the tests' source off the disk and compares for them.
+`alma_grading_tests` keeps the tests' source off the disk, and `alma_grading_rewrite` has what stands in them asked for:
+`alma_grading_judge` whether two values are equal, `alma_grading_names` whether a name still means what it meant.
 
 Records, one a line, each `<number> <event> ... <signature>`; `N` is a test's index in the orders:
     hello | begin N | setup N OUTCOME | call N OUTCOME | teardown N OUTCOME | extra N failed | error | tampered
@@ -12,6 +13,7 @@ Records, one a line, each `<number> <event> ... <signature>`; `N` is a test's in
 """
 
 import _thread
+import ast
 import base64
 import faulthandler
 import fcntl
@@ -25,20 +27,15 @@ import time
 import types
 import zlib
 
+import alma_grading_judge
 import alma_grading_library
+import alma_grading_names
+import alma_grading_rewrite
 import alma_grading_tests
 import alma_grading_watch
 import pytest
 
 CHANNEL = 3
-# Modules that decide on an outcome. Not all of pytest: it changes parts of its own configuration while it runs.
-GUARDED = ("pluggy", "pytest", "unittest.case", "unittest.result", "_pytest.assertion")
-GUARDED += tuple(
-    f"_pytest.{name}" for name in ("runner", "reports", "python", "unittest", "skipping", "nodes", "main")
-)
-GUARDED += tuple(
-    f"_pytest.{name}" for name in ("outcomes", "python_api", "raises", "fixtures", "monkeypatch")
-)
 LEAST_LIMIT = 2.0
 WATCHDOG_GRACE = 1.0
 
@@ -76,29 +73,9 @@ def _open_channel():
     return orders, send
 
 
-def _guarded_functions():
-    """What decides on a test's outcome: (get, names, values) of each namespace, and (function, code) pairs."""
-    spaces, codes = [], []
-    for name, module in list(sys.modules.items()):
-        if not name.startswith(GUARDED):
-            continue
-        owners = [module, *(v for v in vars(module).values() if isinstance(v, type) and v.__module__ == name)]
-        for owner in owners:
-            kept = {}
-            for key, value in vars(owner).items():
-                function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-                if isinstance(function, types.FunctionType):
-                    kept[key] = value
-                    codes.append((function, function.__code__))
-                elif isinstance(value, type) and owner is module:
-                    kept[key] = value
-            spaces.append((vars(owner).get, tuple(kept), tuple(kept.values())))
-    return spaces, codes
-
-
-def _recorder(orders, send, plugins, swapped, recoded):
+def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
     index = {test: number for number, test in enumerate(orders["ids"])}
-    guarded, codes = _guarded_functions()
+    guarded, codes = alma_grading_library.guarded_functions()
     is_same, every, iterate = operator.is_, all, map
     tracing = (sys.gettrace(), sys.getprofile())
     gettrace, getprofile, clock = sys.gettrace, sys.getprofile, time.monotonic
@@ -117,7 +94,8 @@ def _recorder(orders, send, plugins, swapped, recoded):
     known = hooks(plugins)
     ended = {}  # how each test's code ended, as seen next to it
     run = 0
-    hurt = False
+    start, ended_by_itself = names.start, names.ended_by_itself
+    own_places = {test: _place(test) for test in orders["ids"]}
 
     def intact():
         for get, keys, values in guarded:
@@ -137,10 +115,8 @@ def _recorder(orders, send, plugins, swapped, recoded):
         return len_(now) == len_(known) and every(iterate(is_same, now, known))
 
     def check(good):
-        nonlocal hurt
-        if not good and not hurt:
-            hurt = True
-            send("tampered")
+        if not good:
+            tampered()
 
     def too_slow(*_):
         nonlocal limit
@@ -184,7 +160,7 @@ def _recorder(orders, send, plugins, swapped, recoded):
             for hook in now:
                 check(any(hook is old for old in known) or file_of(hook) not in changed | {None})
             known[:] = now
-            check(intact() and not swapped(True))
+            check(intact() and not swapped(False))
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(item):
@@ -200,8 +176,13 @@ def _recorder(orders, send, plugins, swapped, recoded):
 
         @pytest.hookimpl(wrapper=True, trylast=True)
         def pytest_runtest_call(item):
-            ended[item.nodeid] = "raised"
-            result = yield
+            ended[item.nodeid] = "running"
+            start(own_places[item.nodeid][0])
+            try:
+                result = yield
+            except BaseException:
+                ended[item.nodeid] = "raised"
+                raise
             ended[item.nodeid] = "returned"
             return result
 
@@ -209,17 +190,21 @@ def _recorder(orders, send, plugins, swapped, recoded):
         def pytest_runtest_makereport(item, call):
             report = yield
             outcome = report.outcome
-            if outcome == "passed" and call.when == "call" and ended.get(item.nodeid) != "returned":
-                outcome = "failed"
+            if ended.get(item.nodeid) == "running":  # a subtest; what has failed is said below
+                return report
+            proven = None
+            if outcome == "passed" and call.when == "call":
+                proven = ended_by_itself(*own_places[item.nodeid])
+                if ended.get(item.nodeid) != "returned" or proven is False:
+                    outcome = "failed"
             if hasattr(report, "wasxfail"):
                 outcome = "xfailed"
             elif outcome == "passed" and call.excinfo is not None:
                 outcome = "failed"
-            check(hooked())
             if call.when == "call":
                 function, _ = tests[item.nodeid]
-                check(function is None or item.function is function)
-                check(intact() and not swapped(False))
+                check((function is None or item.function is function) and hooked() and not swapped(False))
+                check(proven or intact())  # who has come to the end of a test needs nothing of pytest for it
             send(f"{call.when} {index[item.nodeid]} {outcome}")
             if call.when == "teardown":
                 disarm()
@@ -260,24 +245,46 @@ def _file_of(hook):
     return name if os.path.isfile(name) else None
 
 
+def _place(test):
+    """(file, qualified name) of a test's function."""
+    file, _, name = test.partition("::")
+    return os.path.realpath(file), name.partition("[")[0].replace("::", ".")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
     """Before the first conftest: from here on foreign code may run."""
     orders, send = _open_channel()
     plugins = early_config.pluginmanager
     send("hello")
-    places = _places(orders)
-    judge = alma_grading_tests.make_judge(places)
-    alma_grading_tests.believe_no_chameleon(judge)
-    sys.meta_path.insert(0, _finder(orders, judge, places))
-    grader = (alma_grading_library, alma_grading_tests, alma_grading_watch)
-    for name in (*alma_grading_watch.NATIVE_MODULES, *(module.__name__ for module in grader), __name__):
+    hurt = False
+
+    def tampered():
+        nonlocal hurt
+        if not hurt:
+            hurt = True
+            send("tampered")
+
+    grader = [name for name in sys.modules if name.startswith("alma_grading_")]
+    for name in (*alma_grading_watch.NATIVE_MODULES, *grader):
         for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[loaded]
-    swapped = alma_grading_library.Library(places, set()).swapped
-    told = set()
+    places = _places(orders)
+    trees, kept = _trusted(orders, places)
+    judges = alma_grading_judge.make_judge(places)
+    alma_grading_judge.believe_no_chameleon(*judges[:2])
+    surveys = {path: alma_grading_rewrite.survey(tree) for path, tree in trees.items()}
+    wanted = {name for found in surveys.values() for name in found.modules}
+    library = alma_grading_library.Library(places, {name.partition(".")[0] for name in wanted})
+    names = alma_grading_names.Names(library, places, trees, os.getcwd(), judges, tampered)
+    canaries = {os.path.realpath(name): canary for name, canary in orders.pop("canaries").items()}
+    load = alma_grading_tests.lend(trees, surveys, kept, canaries, names.plants_of, places)
+    sys.meta_path.insert(0, alma_grading_tests.Finder(frozenset(trees), kept, load))
     recoded, note_code = alma_grading_watch.code_changes()
-    plugins.register(_recorder(orders, send, plugins, swapped, recoded), "grading-recorder")
+    plugins.register(
+        _recorder(orders, send, plugins, library.swapped, names, tampered, recoded), "grading-recorder"
+    )
+    told = set()
 
     def report(what):
         if what not in told:
@@ -285,6 +292,8 @@ def pytest_load_initial_conftests(early_config):
             send(f"refused {what.replace(' ', '-')}")
 
     alma_grading_watch.watch(places, report, note_code)
+    # What the tests will import of libraries is known before the submission can put something in its place.
+    library.load(wanted)
 
 
 def _places(orders):
@@ -296,9 +305,15 @@ def _places(orders):
     )
 
 
-def _finder(orders, judge, places):
-    """Hands out the trusted tests; each is forgotten when it has been loaded."""
+def _trusted(orders, places):
+    """(syntax tree of each trusted file by path, those of them that are helpers of tests and stay on the disk)."""
     sources = {os.path.realpath(name): base64.b64decode(text) for name, text in orders.pop("sources").items()}
-    canaries = {os.path.realpath(name): canary for name, canary in orders.pop("canaries").items()}
-    load = alma_grading_tests.lend_once(sources, canaries, judge, places)
-    return alma_grading_tests.Finder(frozenset(sources), load)
+    kept = frozenset(places.helpers(sources))
+    trees = {path: ast.parse(source, path) for path, source in sources.items()}
+    for path in kept:
+        try:
+            with open(path, "rb") as file:
+                trees[path] = ast.parse(file.read(), path)
+        except (OSError, SyntaxError, ValueError):
+            kept -= {path}
+    return trees, kept

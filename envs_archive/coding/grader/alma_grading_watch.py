@@ -13,6 +13,7 @@ import site
 import sys
 import types
 
+TEST_FOLDERS = frozenset({"tests", "test"})
 FRAME_ATTRIBUTES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 CODE_ATTRIBUTES = frozenset(
     {"f_code", "gi_code", "cr_code", "ag_code", "__code__", "__defaults__", "__kwdefaults__"}
@@ -26,6 +27,9 @@ FRAME_LENDERS = ("inspect.py", "traceback.py", "bdb.py", "pdb.py")
 # And those that look at their caller's frame for its module's name only.
 NAME_READERS = ("/collections/__init__.py", "/typing.py", "/enum.py", "/dataclasses.py", "/warnings.py")
 NAME_READERS += ("/typing_extensions.py", "/functools.py", "/contextlib.py")
+TRACERS = frozenset(
+    {"sys.settrace", "sys.setprofile", "sys.addaudithook", "sys.monitoring.register_callback"}
+)
 FRAMES, OBJECTS, TRACING = "stack frames", "garbage collector", "tracing"
 NATIVE, CODE, MEMORY = "native memory", "code objects", "process memory"
 
@@ -46,6 +50,7 @@ class Places:
         self.trusted_roots = tuple(root.rstrip("/") + "/" for root in roots)
         self.changed = frozenset(changed) - frozenset(excused)
         self.tests = frozenset(tests)
+        self.tree = tree
         sources = (
             os.path.join(folder, name)
             for folder, _, names in os.walk(tree)
@@ -54,6 +59,17 @@ class Places:
         )
         # What is written while tests run belongs to nobody, and so to the submission.
         self.known = (frozenset(sources) | frozenset(excused) | self.tests | _running()) - self.changed
+
+    def helpers(self, tests):
+        """The files beside trusted tests, in folders for tests, and each conftest.py; none of the submission's."""
+        folders = {os.path.dirname(path) for path in tests}
+        folders = tuple(
+            f"{folder}/" for folder in folders if os.path.basename(folder).lower() in TEST_FOLDERS
+        )
+        for file in self.known - frozenset(tests):
+            inside = file.startswith(self.tree + "/") and file.endswith(".py")
+            if inside and (os.path.basename(file) == "conftest.py" or file.startswith(folders)):
+                yield file
 
     def is_library(self, file):
         return file.startswith("<frozen ") or (file.startswith(self.trusted_roots) and ".." not in file)
@@ -97,6 +113,7 @@ def watch(places, report, note_code):
     """
     is_library, is_submission = places.is_library, places.is_submission
     tests, known = places.tests, places.known
+    guarded = tests | frozenset(places.helpers(tests))
     get_ident, main = _thread.get_ident, _thread.get_ident()
     getframe = sys._getframe
     function_type, frame_type = types.FunctionType, types.FrameType
@@ -110,7 +127,7 @@ def watch(places, report, note_code):
     realpath, abspath, basename = os.path.realpath, os.path.abspath, os.path.basename
     error, import_error, os_error = RuntimeError, ImportError, PermissionError
     native, frame_attributes, code_attributes = NATIVE_MODULES, FRAME_ATTRIBUTES, CODE_ATTRIBUTES
-    lenders, name_readers = FRAME_LENDERS, NAME_READERS
+    tracers, lenders, name_readers = TRACERS, FRAME_LENDERS, NAME_READERS
     isinstance_, getattr_, open_, value_error, str_, any_ = isinstance, getattr, open, ValueError, str, any
     os_fault, bytes_, len_, type_, vars_ = OSError, bytes, len, type, vars
     loaders = (importlib.machinery.SourceFileLoader, importlib.machinery.SourcelessFileLoader)
@@ -222,6 +239,9 @@ def watch(places, report, note_code):
                 return FRAMES if lent(stack, "traceback.py") else None
             if name == "f_code" and not lent(stack, "traceback.py"):
                 return None
+            if name == "__kwdefaults__":
+                lasts = "<locals>" not in code_of(thing, thread).co_qualname
+                return CODE if lasts and is_submission(stack[0]) else None
             return CODE if of_test(thing, thread) else None
         if event in ("object.__setattr__", "object.__delattr__"):
             mine = is_submission(stack[0]) and type_(arguments[0]) is function_type
@@ -229,7 +249,7 @@ def watch(places, report, note_code):
             return CODE if code is not None and not is_submission(code.co_filename) else None
         if event.startswith("gc."):
             return OBJECTS
-        if event in ("sys.settrace", "sys.setprofile", "sys.addaudithook"):
+        if event in tracers:
             return TRACING
         if event == "import":
             name, file = exact(arguments[0]), exact(arguments[1])
@@ -257,8 +277,12 @@ def watch(places, report, note_code):
         return None
 
     def readable(thing, name, thread):
-        """Whether anybody may read this: code of no test, defaults that are none."""
-        if not of_test(thing, thread):
+        """Whether anybody may read this: code of no test, defaults that are none or cannot be altered."""
+        if name == "__kwdefaults__":
+            code = code_of(thing, thread)
+            if code.co_filename not in guarded:
+                return True
+        elif not of_test(thing, thread):
             return True
         if name in ("__defaults__", "__kwdefaults__"):
             own[thread] = thing
@@ -267,7 +291,7 @@ def watch(places, report, note_code):
 
     seen = frozenset(
         {"sys._getframe", "sys._current_frames", "sys._current_exceptions", "object.__getattr__", "import"}
-        | {"object.__setattr__", "object.__delattr__", "sys.settrace", "sys.setprofile", "sys.addaudithook"}
+        | {"object.__setattr__", "object.__delattr__", *TRACERS}
         | {"compile", "code.__new__", "marshal.loads", "open", "cpython.PyInterpreterState_New"}
         | {"gc.get_objects", "gc.get_referrers", "gc.get_referents"}
     )
@@ -294,9 +318,9 @@ def watch(places, report, note_code):
             innermost = frame.f_code
             if any_(innermost is code for code in mine):
                 what = FRAMES  # somebody came in between and took what this hook was about to ask for
-            elif str_.startswith(innermost.co_filename, grader):
-                return
-            elif reads and arguments[1] == "__code__" and any_(innermost is code for code in discreet):
+            elif str_.startswith(innermost.co_filename, grader) or (
+                reads and arguments[1] == "__code__" and any_(innermost is code for code in discreet)
+            ):
                 return
             else:
                 what = judged(event, arguments, *callers(frame, thread), frame, thread)
