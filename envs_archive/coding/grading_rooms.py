@@ -89,7 +89,10 @@ class GradingRooms:
         tree.mkdir()
         readonly = [(GRADER, GRADER_INSIDE)]
         env = {"PYTHONPATH": GRADER_INSIDE}
-        return Room(folder, Session(self._kind, tree, self.limits, readonly=readonly, env=env))
+        session = Session(
+            self._kind, tree, self.limits, readonly=readonly, env=env, preload=["alma_grading_plugin"]
+        )
+        return Room(folder, session)
 
     async def close(self) -> None:
         """End all idle rooms."""

@@ -39,23 +39,25 @@ IGNORED_ENDINGS = (
     ".egg-info",
     ".dist-info",
 )
+GRADER_MODULES = frozenset(path.stem for path in (Path(__file__).parent / "grader").glob("*.py"))
 # What the grading process itself imports must not be found in the submission.
-RESERVED_MODULES = frozenset(sys.stdlib_module_names) | {
-    "pytest",
-    "_pytest",
-    "py",
-    "pluggy",
-    "iniconfig",
-    "packaging",
-    "pygments",
-    "exceptiongroup",
-    "tomli",
-    "colorama",
-    "hypothesis",
-    "alma_grading_plugin",
-    "alma_grading_tests",
-    "alma_grading_watch",
-}
+RESERVED_MODULES = (
+    frozenset(sys.stdlib_module_names)
+    | {
+        "pytest",
+        "_pytest",
+        "py",
+        "pluggy",
+        "iniconfig",
+        "packaging",
+        "pygments",
+        "exceptiongroup",
+        "tomli",
+        "colorama",
+        "hypothesis",
+    }
+    | GRADER_MODULES
+)
 _TEST_NAME = re.compile(r"(?:test_.*|.*_test|tests?)\.py")
 _PATCHED = re.compile(r"^(?:---|\+\+\+) [ab]/(.+?)(?:\t.*)?$", re.MULTILINE)
 

@@ -102,8 +102,12 @@ def shadows(root: str, loaded: set[str]) -> bool:
     return False
 
 
-def preload(workspace: str) -> bool:
-    """Import pytest and what a run of it loads; False when there is none."""
+def preload(workspace: str, also: list[str] | None = None) -> bool:
+    """Import pytest and what a run of it loads; False when there is none.
+
+    Args:
+        also: further modules that every run will load.
+    """
     path = sys.path[:]
     # PYTHONPATH may name the workspace: what an agent wrote there must not run in the supervisor.
     sys.path[:] = [
@@ -115,7 +119,7 @@ def preload(workspace: str) -> bool:
     except ImportError:
         sys.path[:] = path
         return False
-    for name in [*(f"_pytest.{plugin}" for plugin in plugins), *LOADED_BY_A_RUN]:
+    for name in [*(f"_pytest.{plugin}" for plugin in plugins), *LOADED_BY_A_RUN, *(also or [])]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     sys.path[:] = path

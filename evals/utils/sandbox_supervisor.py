@@ -176,7 +176,7 @@ class Supervisor:
         if pytest is None:
             return None
         if self.preloaded is None:
-            self.preloaded = preload(self.cwd)
+            self.preloaded = preload(self.cwd, self.settings["preload"])
         loaded = {name.partition(".")[0] for name in sys.modules}.difference(
             sys.builtin_module_names, ["__main__"]
         )

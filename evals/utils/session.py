@@ -95,6 +95,7 @@ class Session:
         limits: see ``Limits``.
         readonly: further (host path, path inside) pairs.
         env: further environment variables of every command.
+        preload: trusted modules that are loaded ahead of every plain run of pytest, with pytest itself.
     """
 
     def __init__(
@@ -105,12 +106,14 @@ class Session:
         *,
         readonly: Sequence[tuple[Path, str]] = (),
         env: Mapping[str, str] | None = None,
+        preload: Sequence[str] = (),
     ) -> None:
         self.kind = kind
         self.workspace = Path(workspace).absolute()
         self.limits = limits or Limits()
         self._readonly = tuple((Path(host).absolute(), inside) for host, inside in readonly)
         self._env = dict(env or {})
+        self._preload = list(preload)
         self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
@@ -237,7 +240,7 @@ class Session:
         place = self._private / f"control-{secrets.token_hex(8)}"
         fixed = {"COLUMNS": "100", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PWD": WORKSPACE}
         settings = asdict(self.limits) | {"connect": f"/run/control/{place.name}", "cwd": WORKSPACE}
-        settings |= {"tmpfs": ["/tmp"], "scratch": ["/tmp"], "home": "/tmp/home"}
+        settings |= {"preload": self._preload, "tmpfs": ["/tmp"], "scratch": ["/tmp"], "home": "/tmp/home"}
         view = View(
             readonly=self._readonly,
             writable=((self.workspace, WORKSPACE), (self._private, "/run/control")),
@@ -278,7 +281,7 @@ class Session:
 
     def _command_line(self, fd: int) -> tuple[list[str], dict[str, str]]:
         fixed = {"COLUMNS": "100", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        settings = asdict(self.limits) | {"fd": fd}
+        settings = asdict(self.limits) | {"fd": fd, "preload": self._preload}
         if self.kind.kind == "bwrap":
             env = clean_env({**fixed, "HOME": "/tmp/home", "PWD": WORKSPACE, **self._env})
             tmpfs = ["/tmp", "/dev/shm"]

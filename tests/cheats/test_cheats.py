@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 
 import pytest
+from helped import HELPED, HELPER_CHEATS, HELPER_HONEST, NOTHING
 from solvers import CHEATS, GOLD, HONEST
 
 from envs_archive.coding.grading import grade
@@ -17,30 +18,30 @@ from evals.utils.sandbox import Limits, probe
 from tests.env.env_project import NOP_REWARD, TASK
 
 EVERYTHING = {"doing nothing": {}, "gold": GOLD, **CHEATS, **HONEST}
+HELPED_ONES = {"doing nothing, helped": {}, **HELPER_CHEATS, **HELPER_HONEST}
 AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory) -> dict[str, Verdict]:
     async def all_of_them() -> dict[str, Verdict]:
-        base = await prepare_base(TASK, tmp_path_factory.mktemp("bases") / "shapes-01")
+        folder = tmp_path_factory.mktemp("bases")
+        base = await prepare_base(TASK, folder / "shapes-01")
+        helped = await prepare_base(HELPED, folder / "helped-01")
         rooms, slots = GradingRooms(probe("auto"), Limits(wall_s=40)), asyncio.Semaphore(AT_ONCE)
 
         async def one(name, files) -> Verdict:
             # A room is never lent twice for the same task; under names of their own they can share warm ones.
-            task = dataclasses.replace(TASK, instance_id=name)
+            task, tree = (HELPED, helped) if name in HELPED_ONES else (TASK, base)
+            task = dataclasses.replace(task, instance_id=name)
             async with slots:
                 encoded = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
-                return await grade(task, base, encoded, rooms)
+                return await grade(task, tree, encoded, rooms)
 
         try:
-            return dict(
-                zip(
-                    EVERYTHING,
-                    await asyncio.gather(*(one(*item) for item in EVERYTHING.items())),
-                    strict=True,
-                )
-            )
+            every = EVERYTHING | HELPED_ONES
+            results = await asyncio.gather(*(one(*item) for item in every.items()))
+            return dict(zip(every, results, strict=True))
         finally:
             await rooms.close()
 
@@ -60,7 +61,19 @@ def test_cheating_gains_nothing(name, verdicts):
     assert verdict.reward <= NOP_REWARD and verdict.f2p_rate == 0.0 and not verdict.resolved
 
 
-@pytest.mark.parametrize("name", HONEST)
+@pytest.mark.parametrize("name", HELPER_CHEATS)
+def test_bending_what_tests_lean_on_gains_nothing(name, verdicts):
+    verdict = verdicts[name]
+    assert verdict.error is None
+    assert verdict.reward <= NOTHING and verdict.f2p_rate == 0.0
+
+
+def test_the_helped_task_is_a_task(verdicts):
+    nothing = verdicts["doing nothing, helped"]
+    assert (nothing.reward, nothing.f2p_rate, nothing.flags) == (NOTHING, 0.0, [])
+
+
+@pytest.mark.parametrize("name", [*HONEST, *HELPER_HONEST])
 def test_honest_work_keeps_its_reward(name, verdicts):
     verdict = verdicts[name]
     assert (verdict.reward, verdict.resolved, verdict.error) == (1.0, True, None), verdict
@@ -91,5 +104,7 @@ def test_what_looks_like_tampering_is_flagged(name, verdicts):
 def test_the_table(verdicts):
     print("\nattack / outcome")
     for name, verdict in verdicts.items():
-        outcome = "resolved" if verdict.resolved else "nothing gained" if name in CHEATS else ""
+        outcome = (
+            "resolved" if verdict.resolved else "nothing gained" if name in CHEATS | HELPER_CHEATS else ""
+        )
         print(f"{name:<46} reward {verdict.reward:.2f}  {outcome:<15} {'; '.join(verdict.flags)[:110]}")

@@ -133,6 +133,87 @@ def test_only_passed_is_passed(good, names, tmp_path, best_kind):
     assert graded(own, {}, best_kind, task).reward == float(good)
 
 
+UNUSUAL_TESTS = """\
+import ctypes
+import math
+import sys
+import unittest
+from unittest import mock
+
+import pytest
+
+from shapes import area
+
+CALLS = []
+total = 0
+
+
+class Mod:
+    def __init__(self, value): self.value = value % 3
+    def __eq__(self, other): return self.value == other % 3
+
+
+def helper(value):
+    global total
+    total += value
+    CALLS.append(value)
+    return total
+
+
+def test_infinite():
+    assert float("inf") == math.inf and float("nan") != float("nan")
+    assert float("inf") == pytest.approx(math.inf) and 0.1 + 0.2 == pytest.approx(0.3)
+    assert [math.inf, 1] == [math.inf, 1] and -math.inf < area(1, 1) < math.inf
+
+
+def test_globals():
+    assert helper(2) == 2 and helper(3) == 5 and CALLS == [2, 3] and total == 5
+
+
+def test_patches(monkeypatch):
+    monkeypatch.setattr(math, "sqrt", lambda x: 7)
+    monkeypatch.setattr(sys.modules[__name__], "helper", lambda x: 9)
+    with mock.patch("math.floor", return_value=3), mock.patch(__name__ + ".CALLS", [1]):
+        assert (math.sqrt(4), math.floor(1.5), helper(1), CALLS) == (7, 3, 9, [1])
+
+
+def test_objects():
+    assert Mod(5) == 2 and Mod(5) == 5 and abs(Mod(5).value - 2) < 1
+    assert ctypes.sizeof(ctypes.c_char) == 1
+
+
+def test_scopes():
+    helper = 1
+    class Local:
+        mock = 2
+        both = [mock, helper]
+    match [helper]:
+        case [int(real=1) as found] if 0 < abs(found) <= 1 != 2:
+            assert Local.both == [2, 1]
+            return
+    raise AssertionError
+
+
+class TestCase(unittest.TestCase):
+    def test_parts(self):
+        for part in range(3):
+            with self.subTest(part=part):
+                self.assertEqual(part, part)
+                self.assertAlmostEqual(part, part + 1e-12)
+"""
+
+
+def test_unusual_tests_pass(tmp_path, best_kind):
+    names = ["infinite", "globals", "patches", "objects", "scopes"]
+    ids = (*(f"tests/test_shapes.py::test_{name}" for name in names),)
+    ids += ("tests/test_shapes.py::TestCase::test_parts",)
+    files = {**FILES, "tests/test_shapes.py": UNUSUAL_TESTS}
+    task = dataclasses.replace(TASK, files=files, test_patch="", fail_to_pass=ids, pass_to_pass=())
+    own = asyncio.run(prepare_base(task, tmp_path / "own"))
+    verdict = graded(own, {"shapes/area.py": FIXED}, best_kind, task)
+    assert (verdict.reward, verdict.flags) == (1.0, [])
+
+
 def test_links_and_git_are_no_changes(workspace, base, tmp_path):
     (workspace / "shapes" / "area.py").unlink()
     (workspace / "shapes" / "area.py").symlink_to("/etc/passwd")

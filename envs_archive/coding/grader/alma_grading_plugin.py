@@ -4,7 +4,8 @@ It is loaded before any conftest and any code under test, takes its orders (one 
 signs every record with a key that it keeps in a closure. Code under test shares this process, so this is no proof; but
 printing, exiting, writing to the channel, patching pytest or adding hooks does not make a test pass. Everything used
 after the code under test is loaded is bound before. `alma_grading_watch` refuses what only a cheat asks for,
-`alma_grading_tests` keeps the tests' source off the disk and compares for them.
+`alma_grading_tests` keeps the tests' source off the disk, and `alma_grading_rewrite` has what stands in them asked for:
+`alma_grading_judge` whether two values are equal, `alma_grading_names` whether a name still means what it meant.
 
 Records, one a line, each `<number> <event> ... <signature>`; `N` is a test's index in the orders:
     hello | begin N | setup N OUTCOME | call N OUTCOME | teardown N OUTCOME | extra N failed | error | tampered
@@ -12,11 +13,13 @@ Records, one a line, each `<number> <event> ... <signature>`; `N` is a test's in
 """
 
 import _thread
+import ast
 import base64
 import faulthandler
 import fcntl
 import hashlib
 import json
+import operator
 import os
 import signal
 import sys
@@ -24,19 +27,15 @@ import time
 import types
 import zlib
 
+import alma_grading_judge
+import alma_grading_library
+import alma_grading_names
+import alma_grading_rewrite
 import alma_grading_tests
 import alma_grading_watch
 import pytest
 
 CHANNEL = 3
-# Modules that decide on an outcome. Not all of pytest: it changes parts of its own configuration while it runs.
-GUARDED = ("pluggy", "pytest", "unittest.case", "unittest.result", "_pytest.assertion")
-GUARDED += tuple(
-    f"_pytest.{name}" for name in ("runner", "reports", "python", "unittest", "skipping", "nodes", "main")
-)
-GUARDED += tuple(
-    f"_pytest.{name}" for name in ("outcomes", "python_api", "raises", "fixtures", "monkeypatch")
-)
 LEAST_LIMIT = 2.0
 WATCHDOG_GRACE = 1.0
 
@@ -74,27 +73,10 @@ def _open_channel():
     return orders, send
 
 
-def _guarded_functions():
-    """(owner's namespace, name, function, code) of what decides on a test's outcome."""
-    found = []
-    for name, module in list(sys.modules.items()):
-        if not name.startswith(GUARDED):
-            continue
-        spaces = [vars(module)]
-        spaces += [vars(v) for v in vars(module).values() if isinstance(v, type) and v.__module__ == name]
-        for space in spaces:
-            for key, value in space.items():
-                function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-                if isinstance(function, types.FunctionType):
-                    found.append((space, key, value, function, function.__code__))
-                elif isinstance(value, type) and space is vars(module):
-                    found.append((space, key, value, None, None))
-    return found
-
-
-def _recorder(orders, send, plugins, swapped, recoded):
+def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
     index = {test: number for number, test in enumerate(orders["ids"])}
-    guarded = _guarded_functions()
+    guarded, codes = alma_grading_library.guarded_functions()
+    is_same, every, iterate = operator.is_, all, map
     tracing = (sys.gettrace(), sys.getprofile())
     gettrace, getprofile, clock = sys.gettrace, sys.getprofile, time.monotonic
     setitimer, real = signal.setitimer, signal.ITIMER_REAL
@@ -108,27 +90,33 @@ def _recorder(orders, send, plugins, swapped, recoded):
     stderr = sys.__stderr__
     changed = {os.path.abspath(name) for name in orders["changed"]}
     tests = {}
-    hooks, file_of = _hooks, _file_of
-    allowed = hooks(plugins)
+    hooks, file_of, len_ = _hooks, _file_of, len
+    known = hooks(plugins)
     ended = {}  # how each test's code ended, as seen next to it
     run = 0
-    hurt = False
+    start, ended_by_itself = names.start, names.ended_by_itself
+    own_places = {test: _place(test) for test in orders["ids"]}
 
     def intact():
+        for get, keys, values in guarded:
+            if not every(iterate(is_same, iterate(get, keys), values)):
+                return False
+        if (gettrace(), getprofile()) != tracing:
+            return False
         # Asking a function for its code is an event that costs; where no code was set since, none has changed.
-        codes = recoded()
-        for space, key, value, function, code in guarded:
-            if space.get(key) is not value:
-                return False
-            if codes and function is not None and function.__code__ is not code:
-                return False
-        return (gettrace(), getprofile()) == tracing
+        return not recoded() or (
+            every(function.__code__ is code for function, code in codes)
+            and every(function is None or function.__code__ is code for function, code in tests.values())
+        )
+
+    def hooked():
+        """Whether only known hooks are registered."""
+        now = hooks(plugins)
+        return len_(now) == len_(known) and every(iterate(is_same, now, known))
 
     def check(good):
-        nonlocal hurt
-        if not good and not hurt:
-            hurt = True
-            send("tampered")
+        if not good:
+            tampered()
 
     def too_slow(*_):
         nonlocal limit
@@ -168,10 +156,11 @@ def _recorder(orders, send, plugins, swapped, recoded):
             for item in items:
                 function = getattr(item, "function", None)
                 tests[item.nodeid] = (function, getattr(function, "__code__", None))
-            for number, hook in hooks(plugins).items():
-                check(number in allowed or file_of(hook) not in changed | {None})
-                allowed[number] = hook
-            check(intact() and not swapped())
+            now = hooks(plugins)
+            for hook in now:
+                check(any(hook is old for old in known) or file_of(hook) not in changed | {None})
+            known[:] = now
+            check(intact() and not swapped(False))
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(item):
@@ -187,8 +176,13 @@ def _recorder(orders, send, plugins, swapped, recoded):
 
         @pytest.hookimpl(wrapper=True, trylast=True)
         def pytest_runtest_call(item):
-            ended[item.nodeid] = "raised"
-            result = yield
+            ended[item.nodeid] = "running"
+            start(own_places[item.nodeid][0])
+            try:
+                result = yield
+            except BaseException:
+                ended[item.nodeid] = "raised"
+                raise
             ended[item.nodeid] = "returned"
             return result
 
@@ -196,18 +190,21 @@ def _recorder(orders, send, plugins, swapped, recoded):
         def pytest_runtest_makereport(item, call):
             report = yield
             outcome = report.outcome
-            if outcome == "passed" and call.when == "call" and ended.get(item.nodeid) != "returned":
-                outcome = "failed"
+            if ended.get(item.nodeid) == "running":  # a subtest; what has failed is said below
+                return report
+            proven = None
+            if outcome == "passed" and call.when == "call":
+                proven = ended_by_itself(*own_places[item.nodeid])
+                if ended.get(item.nodeid) != "returned" or proven is False:
+                    outcome = "failed"
             if hasattr(report, "wasxfail"):
                 outcome = "xfailed"
             elif outcome == "passed" and call.excinfo is not None:
                 outcome = "failed"
-            function, code = tests[item.nodeid]
-            same = function is None or function.__code__ is code
-            if same and function is not None and call.when == "call":
-                same = item.function is function
-            check(same and intact() and hooks(plugins).keys() <= allowed.keys())
-            check(call.when != "call" or not swapped())  # what is put back before this has done no harm to it
+            if call.when == "call":
+                function, _ = tests[item.nodeid]
+                check((function is None or item.function is function) and hooked() and not swapped(False))
+                check(proven or intact())  # who has come to the end of a test needs nothing of pytest for it
             send(f"{call.when} {index[item.nodeid]} {outcome}")
             if call.when == "teardown":
                 disarm()
@@ -223,7 +220,7 @@ def _recorder(orders, send, plugins, swapped, recoded):
             try:
                 yield
             finally:
-                check(intact() and not swapped())
+                check(hooked() and intact() and not swapped(True))
                 send(f"finish {int(exitstatus)} {run}")
                 exit_now(int(exitstatus))  # what the code under test wants to do at exit is of no interest
 
@@ -237,9 +234,8 @@ def _recorder(orders, send, plugins, swapped, recoded):
 
 
 def _hooks(plugins):
-    """Every registered hook implementation, by identity. (The objects are kept, so that no identity is used twice.)"""
-    callers = vars(plugins.hook).values()
-    return {id(hook): hook for caller in callers for hook in caller.get_hookimpls()}
+    """Every registered hook implementation."""
+    return [hook for caller in vars(plugins.hook).values() for hook in caller._hookimpls]
 
 
 def _file_of(hook):
@@ -249,23 +245,46 @@ def _file_of(hook):
     return name if os.path.isfile(name) else None
 
 
+def _place(test):
+    """(file, qualified name) of a test's function."""
+    file, _, name = test.partition("::")
+    return os.path.realpath(file), name.partition("[")[0].replace("::", ".")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
     """Before the first conftest: from here on foreign code may run."""
     orders, send = _open_channel()
     plugins = early_config.pluginmanager
     send("hello")
-    places = _places(orders)
-    judge = alma_grading_tests.make_judge(places)
-    alma_grading_tests.believe_no_chameleon(judge)
-    sys.meta_path.insert(0, _finder(orders, judge, places))
-    for name in (*alma_grading_watch.NATIVE_MODULES, "alma_grading_tests", "alma_grading_watch", __name__):
+    hurt = False
+
+    def tampered():
+        nonlocal hurt
+        if not hurt:
+            hurt = True
+            send("tampered")
+
+    grader = [name for name in sys.modules if name.startswith("alma_grading_")]
+    for name in (*alma_grading_watch.NATIVE_MODULES, *grader):
         for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[loaded]
-    swapped = alma_grading_watch.swapped_check(places)
-    told = set()
+    places = _places(orders)
+    trees, kept = _trusted(orders, places)
+    judges = alma_grading_judge.make_judge(places)
+    alma_grading_judge.believe_no_chameleon(*judges[:2])
+    surveys = {path: alma_grading_rewrite.survey(tree) for path, tree in trees.items()}
+    wanted = {name for found in surveys.values() for name in found.modules}
+    library = alma_grading_library.Library(places, {name.partition(".")[0] for name in wanted})
+    names = alma_grading_names.Names(library, places, trees, os.getcwd(), judges, tampered)
+    canaries = {os.path.realpath(name): canary for name, canary in orders.pop("canaries").items()}
+    load = alma_grading_tests.lend(trees, surveys, kept, canaries, names.plants_of, places)
+    sys.meta_path.insert(0, alma_grading_tests.Finder(frozenset(trees), kept, load))
     recoded, note_code = alma_grading_watch.code_changes()
-    plugins.register(_recorder(orders, send, plugins, swapped, recoded), "grading-recorder")
+    plugins.register(
+        _recorder(orders, send, plugins, library.swapped, names, tampered, recoded), "grading-recorder"
+    )
+    told = set()
 
     def report(what):
         if what not in told:
@@ -273,6 +292,8 @@ def pytest_load_initial_conftests(early_config):
             send(f"refused {what.replace(' ', '-')}")
 
     alma_grading_watch.watch(places, report, note_code)
+    # What the tests will import of libraries is known before the submission can put something in its place.
+    library.load(wanted)
 
 
 def _places(orders):
@@ -284,9 +305,15 @@ def _places(orders):
     )
 
 
-def _finder(orders, judge, places):
-    """Hands out the trusted tests; each is forgotten when it has been loaded."""
+def _trusted(orders, places):
+    """(syntax tree of each trusted file by path, those of them that are helpers of tests and stay on the disk)."""
     sources = {os.path.realpath(name): base64.b64decode(text) for name, text in orders.pop("sources").items()}
-    canaries = {os.path.realpath(name): canary for name, canary in orders.pop("canaries").items()}
-    load = alma_grading_tests.lend_once(sources, canaries, judge, places)
-    return alma_grading_tests.Finder(frozenset(sources), load)
+    kept = frozenset(places.helpers(sources))
+    trees = {path: ast.parse(source, path) for path, source in sources.items()}
+    for path in kept:
+        try:
+            with open(path, "rb") as file:
+                trees[path] = ast.parse(file.read(), path)
+        except (OSError, SyntaxError, ValueError):
+            kept -= {path}
+    return trees, kept

@@ -6,13 +6,14 @@ memory, and the code of tests. What the project did before the submission is non
 """
 
 import _thread
-import functools
 import importlib.machinery
+import inspect
 import os
 import site
 import sys
 import types
 
+TEST_FOLDERS = frozenset({"tests", "test"})
 FRAME_ATTRIBUTES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 CODE_ATTRIBUTES = frozenset(
     {"f_code", "gi_code", "cr_code", "ag_code", "__code__", "__defaults__", "__kwdefaults__"}
@@ -26,6 +27,9 @@ FRAME_LENDERS = ("inspect.py", "traceback.py", "bdb.py", "pdb.py")
 # And those that look at their caller's frame for its module's name only.
 NAME_READERS = ("/collections/__init__.py", "/typing.py", "/enum.py", "/dataclasses.py", "/warnings.py")
 NAME_READERS += ("/typing_extensions.py", "/functools.py", "/contextlib.py")
+TRACERS = frozenset(
+    {"sys.settrace", "sys.setprofile", "sys.addaudithook", "sys.monitoring.register_callback"}
+)
 FRAMES, OBJECTS, TRACING = "stack frames", "garbage collector", "tracing"
 NATIVE, CODE, MEMORY = "native memory", "code objects", "process memory"
 
@@ -46,6 +50,7 @@ class Places:
         self.trusted_roots = tuple(root.rstrip("/") + "/" for root in roots)
         self.changed = frozenset(changed) - frozenset(excused)
         self.tests = frozenset(tests)
+        self.tree = tree
         sources = (
             os.path.join(folder, name)
             for folder, _, names in os.walk(tree)
@@ -54,6 +59,17 @@ class Places:
         )
         # What is written while tests run belongs to nobody, and so to the submission.
         self.known = (frozenset(sources) | frozenset(excused) | self.tests | _running()) - self.changed
+
+    def helpers(self, tests):
+        """The files beside trusted tests, in folders for tests, and each conftest.py; none of the submission's."""
+        folders = {os.path.dirname(path) for path in tests}
+        folders = tuple(
+            f"{folder}/" for folder in folders if os.path.basename(folder).lower() in TEST_FOLDERS
+        )
+        for file in self.known - frozenset(tests):
+            inside = file.startswith(self.tree + "/") and file.endswith(".py")
+            if inside and (os.path.basename(file) == "conftest.py" or file.startswith(folders)):
+                yield file
 
     def is_library(self, file):
         return file.startswith("<frozen ") or (file.startswith(self.trusted_roots) and ".." not in file)
@@ -97,35 +113,68 @@ def watch(places, report, note_code):
     """
     is_library, is_submission = places.is_library, places.is_submission
     tests, known = places.tests, places.known
-    busy = set()
+    guarded = tests | frozenset(places.helpers(tests))
     get_ident, main = _thread.get_ident, _thread.get_ident()
-    getframe, function_type = sys._getframe, types.FunctionType
+    getframe = sys._getframe
+    function_type, frame_type = types.FunctionType, types.FrameType
+    code_names = {
+        function_type: "__code__",
+        frame_type: "f_code",
+        types.GeneratorType: "gi_code",
+        types.CoroutineType: "cr_code",
+        types.AsyncGeneratorType: "ag_code",
+    }
     realpath, abspath, basename = os.path.realpath, os.path.abspath, os.path.basename
     error, import_error, os_error = RuntimeError, ImportError, PermissionError
     native, frame_attributes, code_attributes = NATIVE_MODULES, FRAME_ATTRIBUTES, CODE_ATTRIBUTES
-    lenders, name_readers = FRAME_LENDERS, NAME_READERS
-    isinstance_, getattr_, open_, value_error, str_ = isinstance, getattr, open, ValueError, str
+    tracers, lenders, name_readers = TRACERS, FRAME_LENDERS, NAME_READERS
+    isinstance_, getattr_, open_, value_error, str_, any_ = isinstance, getattr, open, ValueError, str, any
     os_fault, bytes_, len_, type_, vars_ = OSError, bytes, len, type, vars
     loaders = (importlib.machinery.SourceFileLoader, importlib.machinery.SourcelessFileLoader)
     file_loader = vars(importlib._bootstrap_external.FileLoader)
     read = file_loader["get_data"]
+    # These ask a function for its code and give nothing of it to their caller.
+    discreet = tuple(
+        function.__code__
+        for function in (inspect._has_code_flag, inspect._signature_from_function)
+        if isinstance(function, types.FunctionType)
+    )
+    grader = os.path.dirname(os.path.abspath(__file__)) + "/"
+    library = {}  # what `is_library` said of a file name
+    # By thread: the very thing that this hook asks for next. That event is its own; any other is judged, also one of
+    # a signal handler or a finalizer that runs in between.
+    own = {}
 
-    def files(frame, most=200):
-        """File names of the stack, innermost first, without the import system."""
-        found = []
-        while frame is not None and len_(found) < most:
+    def code_of(thing, thread):
+        name = code_names.get(type_(thing))
+        if name is None:
+            return None
+        own[thread] = thing
+        return getattr_(thing, name)
+
+    def trusted(file):
+        known_as = library.get(file)
+        if known_as is None:
+            known_as = library[file] = is_library(file)
+        return known_as
+
+    def callers(frame, thread):
+        """File names from the innermost outwards to the first that is no library's, and that one (or None).
+
+        Without the import system.
+        """
+        files = []
+        while frame is not None:
+            own[thread] = frame
             file = frame.f_code.co_filename
+            if type_(file) is not str_:
+                file = "?"
             if not file.startswith("<frozen importlib") and not file.endswith("/importlib/__init__.py"):
-                found.append(file)
+                files.append(file)
+            if not trusted(file):
+                return files, file
             frame = frame.f_back
-        return found
-
-    def author(stack):
-        """The innermost file that is no library; None when there is none."""
-        for file in stack:
-            if not is_library(file):
-                return file
-        return None
+        return files, None
 
     def lent(stack, innocent):
         """Whether frames go to the submission itself, and not to a library that logs or formats for it."""
@@ -136,42 +185,47 @@ def watch(places, report, note_code):
         own_use = is_library(stack[0]) and len_(stack) > 1 and is_library(stack[1])
         return not own_use or (basename(stack[0]) in lenders and basename(stack[0]) != innocent)
 
-    def code_of(thing):
-        for name in ("__code__", "f_code", "gi_code", "cr_code", "ag_code"):
-            code = getattr_(thing, name, None)
-            if code is not None:
-                return code
-        return None
-
-    def of_test(thing):
-        code = code_of(thing)
+    def of_test(thing, thread):
+        code = code_of(thing, thread)
         return code is not None and code.co_filename in tests and code.co_name.startswith("test")
 
-    def same_as_on_disk(source, file):
+    def same_as_on_disk(source, file, thread):
         if source is None or (file not in known and not is_library(file)):
             return False
         try:
+            own[thread] = "open"
             with open_(file, "rb") as handle:
                 text = handle.read()
         except (os_fault, value_error):
             return False
+        finally:
+            own.pop(thread, None)
         return text == (source.encode() if isinstance_(source, str_) else source)
 
-    def genuine_import(frame):
+    def genuine_import(frame, thread):
         """Whether the import system itself reads the bytecode of a library."""
-        while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
-            if frame.f_code.co_name == "get_code":
+        while frame is not None:
+            own[thread] = frame
+            code = frame.f_code
+            if not code.co_filename.startswith("<frozen importlib"):
+                return False
+            if code.co_name == "get_code":
                 loader = frame.f_locals.get("self")
-                own = type_(loader) in loaders and "get_data" not in vars_(loader)
-                return own and file_loader.get("get_data") is read and is_library(realpath(loader.path))
+                genuine = type_(loader) in loaders and "get_data" not in vars_(loader)
+                return genuine and file_loader.get("get_data") is read and is_library(realpath(loader.path))
             frame = frame.f_back
         return False
 
-    def judged(event, arguments, stack):
+    def exact(text):
+        """The text without what a class of the submission's has put over it."""
+        if isinstance_(text, str_):
+            return str_.__add__(text, "")
+        return bytes_.__add__(text, b"").decode("utf-8", "replace") if isinstance_(text, bytes_) else None
+
+    def judged(event, arguments, stack, who, frame, thread):
         """What is wrong with an event, or None."""
-        who = author(stack)
         if who is None:
-            alone = event.startswith("gc.") and get_ident() != main
+            alone = event.startswith("gc.") and thread != main
             return OBJECTS if alone else None
         if not is_submission(who):
             return None
@@ -185,42 +239,59 @@ def watch(places, report, note_code):
                 return FRAMES if lent(stack, "traceback.py") else None
             if name == "f_code" and not lent(stack, "traceback.py"):
                 return None
-            return CODE if of_test(thing) else None
+            if name == "__kwdefaults__":
+                lasts = "<locals>" not in code_of(thing, thread).co_qualname
+                return CODE if lasts and is_submission(stack[0]) else None
+            return CODE if of_test(thing, thread) else None
         if event in ("object.__setattr__", "object.__delattr__"):
-            own = is_submission(stack[0]) and isinstance_(arguments[0], function_type)
-            code = code_of(arguments[0]) if own else None
+            mine = is_submission(stack[0]) and type_(arguments[0]) is function_type
+            code = code_of(arguments[0], thread) if mine else None
             return CODE if code is not None and not is_submission(code.co_filename) else None
         if event.startswith("gc."):
             return OBJECTS
-        if event in ("sys.settrace", "sys.setprofile", "sys.addaudithook"):
+        if event in tracers:
             return TRACING
         if event == "import":
-            name, file = arguments[0], arguments[1]
+            name, file = exact(arguments[0]), exact(arguments[1])
             foreign = file is not None and not is_library(abspath(file))
             return NATIVE if name.partition(".")[0] in native or foreign else None
         if event.startswith("ctypes.") or event == "cpython.PyInterpreterState_New":
             return NATIVE
         if event == "compile":
             source, file = arguments
-            pretends = isinstance_(file, str_) and not is_submission(file)
-            return CODE if pretends and not same_as_on_disk(source, file) else None
+            if type_(file) is not str_:
+                return CODE if isinstance_(file, str_) else None
+            return CODE if not is_submission(file) and not same_as_on_disk(source, file, thread) else None
         if event == "code.__new__":
-            return CODE if is_submission(stack[0]) and not is_submission(arguments[1]) else None
+            pretends = type_(arguments[1]) is not str_ or not is_submission(arguments[1])
+            return CODE if is_submission(stack[0]) and pretends else None
         if event == "marshal.loads":
-            return None if genuine_import(getframe(3)) else CODE
+            return None if genuine_import(frame, thread) else CODE
         if event == "open":
-            path = arguments[0]
-            if not isinstance_(path, (str_, bytes_)):
+            path = exact(arguments[0])
+            if path is None:
                 return None
-            path = path.decode("utf-8", "replace") if isinstance_(path, bytes_) else path
             real = realpath(path)
             memory = real.startswith("/proc/") and real.endswith("/mem")
             return MEMORY if memory or basename(path) == "mem" else None
         return None
 
+    def readable(thing, name, thread):
+        """Whether anybody may read this: code of no test, defaults that are none or cannot be altered."""
+        if name == "__kwdefaults__":
+            code = code_of(thing, thread)
+            if code.co_filename not in guarded:
+                return True
+        elif not of_test(thing, thread):
+            return True
+        if name in ("__defaults__", "__kwdefaults__"):
+            own[thread] = thing
+            return getattr_(thing, name) is None
+        return False
+
     seen = frozenset(
         {"sys._getframe", "sys._current_frames", "sys._current_exceptions", "object.__getattr__", "import"}
-        | {"object.__setattr__", "object.__delattr__", "sys.settrace", "sys.setprofile", "sys.addaudithook"}
+        | {"object.__setattr__", "object.__delattr__", *TRACERS}
         | {"compile", "code.__new__", "marshal.loads", "open", "cpython.PyInterpreterState_New"}
         | {"gc.get_objects", "gc.get_referrers", "gc.get_referents"}
     )
@@ -229,82 +300,40 @@ def watch(places, report, note_code):
     def hook(event, arguments):
         if event not in seen and not event.startswith("ctypes."):
             return
+        reads = event == "object.__getattr__"
         if event.startswith("object.__") and arguments[1] not in quick:
             return
         if event == "object.__setattr__" and arguments[1] == "__code__":
             note_code()
         thread = get_ident()
-        if thread in busy:
+        asked = own.pop(thread, None)
+        if asked is not None and (asked is arguments[0] if reads else asked == event):
             return
-        busy.add(thread)
         try:
-            # Whose stack it is need not be found out for code that anybody may read: that of no test.
-            readable = (
-                event == "object.__getattr__"
-                and arguments[1] in code_attributes
-                and not of_test(arguments[0])
-            )
-            what = None if readable else judged(event, arguments, files(getframe(1)))
+            if reads and arguments[1] in code_attributes and readable(*arguments, thread):
+                return
+            own[thread] = "sys._getframe"
+            frame = getframe(1)
+            own[thread] = frame
+            innermost = frame.f_code
+            if any_(innermost is code for code in mine):
+                what = FRAMES  # somebody came in between and took what this hook was about to ask for
+            elif str_.startswith(innermost.co_filename, grader) or (
+                reads and arguments[1] == "__code__" and any_(innermost is code for code in discreet)
+            ):
+                return
+            else:
+                what = judged(event, arguments, *callers(frame, thread), frame, thread)
             if what is not None:
                 report(what)
         finally:
-            busy.discard(thread)
+            if asked is not None:
+                own[thread] = asked
         if what is not None:
             # Of a kind that honest code is prepared for at this place.
             kind = import_error if event == "import" else os_error if event == "open" else error
             kind = value_error if what is FRAMES else kind
             raise kind(f"refused while graded: {what}")
 
+    mine = tuple(function.__code__ for function in (hook, code_of, callers, genuine_import, readable))
     sys.addaudithook(hook)
-
-
-CORE = frozenset({"builtins", "math", "operator", "unittest", "pytest", "_pytest", "pluggy", "cmath"})
-
-
-def swapped_check(places):
-    """A function that says whether code under test has put things of its own in place of library functions.
-
-    A test may do that (monkeypatch, mock): what it puts there is written in the test, or is a mock.
-    """
-    is_submission, is_library = places.is_submission, places.is_library
-    tests = places.tests
-    plain = (types.FunctionType, types.BuiltinFunctionType, type)
-    watched = []
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None) or ""
-        if isinstance(module, types.ModuleType) and (not file or is_library(file)):
-            space = vars(module)
-            core = name.partition(".")[0] in CORE
-            watched.append((space, core, [(k, v) for k, v in space.items() if isinstance(v, plain)]))
-    mock_names = ("unittest.mock", "mock")
-    function_type, method_type, partial_type = types.FunctionType, types.MethodType, functools.partial
-    isinstance_, type_, vars_ = isinstance, type, vars
-
-    def file_of(value):
-        """The file in which a value is written, as far as that can be seen."""
-        while isinstance_(value, (method_type, partial_type)):
-            value = value.__func__ if isinstance_(value, method_type) else value.func
-        if isinstance_(value, function_type):
-            return value.__code__.co_filename
-        owner = value if isinstance_(value, type_) else type_(value)
-        for member in vars_(owner).values():
-            if isinstance_(member, function_type):
-                return member.__code__.co_filename
-        return None
-
-    def swapped():
-        for space, core, entries in watched:
-            for key, value in entries:
-                now = space.get(key, value)
-                if now is value:
-                    continue
-                if type_(now).__module__ in mock_names:
-                    continue
-                file = file_of(now)
-                if (file is None and core) or (file is not None and is_submission(file)):
-                    return True
-                if core and file is not None and file not in tests and not is_library(file):
-                    return True
-        return False
-
-    return swapped
