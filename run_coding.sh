@@ -56,7 +56,7 @@ sys.exit(not os.environ.get("OPENAI_API_KEY") or bool(os.environ.get("OPENAI_BAS
 }
 cap() {
   case " $* " in
-    *" --max_cost_usd"*|*" --max_tokens"*|*" --resume"*|*" --replay"*|*" --pack"*|*" --costs"*) return ;;
+    *" --max_cost_usd"*|*" --max_tokens"*|*" --resume"*|*" --replay"*|*" --pack"*|*" --costs"*|*" --report"*) return ;;
   esac
   if has_key; then echo "--max_cost_usd 5"; fi
 }

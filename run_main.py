@@ -7,6 +7,7 @@
     python run_main.py --export RUN claude_md --to AGENTS.md        what a design has learned, as a document
     python run_main.py --replay RUN                                 do a finished run again from its ledger, and compare
     python run_main.py --pack RUN                                   one file of it, for others to replay
+    python run_main.py --report RUN                                 what it found, as one HTML page to read
     python run_main.py --costs RUN                                  what its model calls cost, and what they were for
 
 Results go to stdout, progress to stderr; everything a run produced is in logs/RUN. Exit codes: 0 done, 2 wrong usage,
@@ -96,6 +97,11 @@ def parser() -> argparse.ArgumentParser:
         help="do a finished run (or a packed one) again, every model call answered from its ledger, and compare",
     )
     add("--pack", metavar="RUN", help="write a finished run into one file, without keys and paths")
+    add(
+        "--report",
+        metavar="RUN",
+        help="write report.html and figures/ of a run: scores, designs, every episode; also while it goes on",
+    )
     add("--costs", metavar="RUN", help="print tokens and USD of a run by purpose, design and model")
     add("--history_ckpt_path", metavar="FILE", help="evolve on from another run's archive.json")
     add(
@@ -333,7 +339,7 @@ def main(argv: list[str] | None = None) -> int:
         # in the background with Ctrl-C ignored, and then both would be.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-        if args.costs or args.pack or args.replay:
+        if args.costs or args.report or args.pack or args.replay:
             return _look_at(args)
         options = None if args.export else options_from(args)
         # Imported late: --help and a wrong flag should not wait for scipy.
@@ -355,6 +361,10 @@ def _look_at(args: argparse.Namespace) -> int:
         from core.report.costs import print_costs
 
         return print_costs(folder_of("--costs", args.costs))
+    if args.report:
+        from core.report.write import print_report
+
+        return print_report(folder_of("--report", args.report))
     if args.pack:
         from core.pack import pack
 

@@ -25,6 +25,7 @@ from core.preview import expected, refuse_unknown_price
 from core.progress import Progress
 from core.report import h1 as h1_report
 from core.report import tables
+from core.report.write import leave_report
 from core.run import Run, find_design, gateway_settings, open_run, split_of, state_of, tasks_of
 from core.saved_memory import check_memories, save_memories
 from evals.utils import gateway_client
@@ -84,13 +85,16 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
             for line in expected(run):
                 progress.say(line)
             try:
-                return await KINDS[options.kind](run)
+                code = await KINDS[options.kind](run)
             except (*OUTAGES, OSError) as error:
-                return await _stopped(run, error)
+                code = await _stopped(run, error)
             except asyncio.CancelledError:
                 run.summarise("interrupted")
                 progress.say(f"interrupted; go on with: python run_main.py --resume {options.name}")
+                leave_report(folder, progress.say, in_haste=True)
                 raise
+            leave_report(folder, progress.say)
+            return code
 
 
 OUTAGES = (InfraError, gateway_client.InfraError, gateway_client.RequestRejected)

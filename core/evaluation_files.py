@@ -41,7 +41,7 @@ def read_outcome(folder: Path) -> EvalResult:
         raise BadOutcome("result.json holds values of the wrong type")
     message = None if error is None else clean_output(error.encode("utf-8", "replace"))[:MOST_MESSAGE]
     return EvalResult(
-        data["status"], list(_episodes(folder)), message, float(seconds), _updates(data.get("updates"))
+        data["status"], list(episodes_in(folder)), message, float(seconds), _updates(data.get("updates"))
     )
 
 
@@ -49,7 +49,7 @@ def read_kept(folder: Path) -> list[Episode]:
     """What a broken-off try had finished: its episodes up to the first line that is not whole."""
     episodes: list[Episode] = []
     with contextlib.suppress(BadOutcome):
-        for episode in _episodes(folder):
+        for episode in episodes_in(folder):
             episodes.append(episode)
     return episodes
 
@@ -68,8 +68,12 @@ def read_exported(folder: Path) -> list[dict[str, str]]:
     return [{name: str(row[name]) for name in ("project", "text")} for row in rows]
 
 
-def _episodes(folder: Path) -> Iterator[Episode]:
-    """The episodes of an evaluation, one by one; none when it has written none."""
+def episodes_in(folder: Path) -> Iterator[Episode]:
+    """The episodes of an evaluation, one by one; none when it has written none.
+
+    Raises:
+        BadOutcome: the file, or the next line of it, holds something else.
+    """
     try:
         lines = _regular(folder / "episodes.jsonl").split(b"\n")
     except FileNotFoundError:

@@ -161,13 +161,19 @@ class GradingDesk:
 
 def _read_record(path: Path) -> dict[str, dict[Key, Verdict]]:
     """Verdicts by evaluation; an end that a kill or a power cut spoilt is dropped, so that it is graded again."""
-    verdicts: dict[str, dict[Key, Verdict]] = {}
-    lines, size = read_json_lines(path, _parse_verdict)
+    verdicts, size = read_verdicts(path)
     if path.exists():
         os.truncate(path, size)
+    return verdicts
+
+
+def read_verdicts(path: Path) -> tuple[dict[str, dict[Key, Verdict]], int]:
+    """Verdicts by evaluation, and how many bytes of the file are whole lines. The run may be going on meanwhile."""
+    verdicts: dict[str, dict[Key, Verdict]] = {}
+    lines, size = read_json_lines(path, _parse_verdict)
     for evaluation, key, verdict in lines:
         verdicts.setdefault(evaluation, {})[key] = verdict
-    return verdicts
+    return verdicts, size
 
 
 def _parse_verdict(line: str) -> tuple[str, Key, Verdict]:

@@ -308,9 +308,9 @@ class Memo_Manager:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data["schema"] != SCHEMA:
                 raise ValueError(f"schema {data['schema']}, expected {SCHEMA}")
-            self.records = [_record(r) for r in data["records"]]
+            self.records = [record_of(r) for r in data["records"]]
             self.proposals = [
-                Proposal(**{**p, "outcome": _record(p["outcome"]) if p["outcome"] else None})
+                Proposal(**{**p, "outcome": record_of(p["outcome"]) if p["outcome"] else None})
                 for p in data["proposals"]
             ]
             self.failures = data["failures"]
@@ -333,5 +333,10 @@ class Memo_Manager:
                 raise ValueError(f"{path}: {record.examples} cannot be read: {error}") from error
 
 
-def _record(data: dict[str, Any]) -> Record:
+def record_of(data: dict[str, Any]) -> Record:
+    """A record as ``archive.json`` holds it.
+
+    Raises:
+        TypeError, KeyError: it is none.
+    """
     return Record(**{**data, "attempts": [Attempt(**a) for a in data["attempts"]]})

@@ -12,6 +12,7 @@ from core.options import UsageError
 from core.report.tables import console
 
 GROUPS = (("purpose",), ("design",), ("model",))
+HEADINGS = ("calls", "failed", "retries", "prompt", "of it cached", "completion", "of it reasoning", "USD")
 
 
 def print_costs(folder: Path) -> int:
@@ -38,25 +39,17 @@ def print_costs(folder: Path) -> int:
 def _table(by: str, rows: list[Totals], everything: Totals) -> Table:
     table = Table(title=f"by {by}", title_justify="left")
     table.add_column(by)
-    for name in (
-        "calls",
-        "failed",
-        "retries",
-        "prompt",
-        "of it cached",
-        "completion",
-        "of it reasoning",
-        "USD",
-    ):
+    for name in HEADINGS:
         table.add_column(name, justify="right")
     for row in sorted(rows, key=lambda row: -row.usd):
-        table.add_row(row.group[0] or "(none)", *_cells(row))
+        table.add_row(row.group[0] or "(none)", *cells(row))
     table.add_section()
-    table.add_row("all", *_cells(everything))
+    table.add_row("all", *cells(everything))
     return table
 
 
-def _cells(row: Totals) -> list[str]:
+def cells(row: Totals) -> list[str]:
+    """The figures of a group, under ``HEADINGS``."""
     counts = (row.calls, row.failed, row.retries, row.prompt_tokens, row.cached_tokens, row.completion_tokens)
     usd = f"{row.usd:.4f}" + (" + unknown" if row.unpriced else "")
     return [*(f"{count:,}" for count in (*counts, row.reasoning_tokens)), usd]

@@ -70,11 +70,11 @@ def comparison(rows: Sequence[Row], title: str, notes: Sequence[str]) -> None:
     for row in rows:
         if row.error:
             out.print(f"{row.design}: {row.status}: {row.error.splitlines()[-1]}", markup=False)
-    for sentence in [_in_words(row, rows[0]) for row in rows if row.versus_resolved] + list(notes):
+    for sentence in [in_words(row, rows[0]) for row in rows if row.versus_resolved] + list(notes):
         out.print(sentence, markup=False, soft_wrap=True)
 
 
-def _in_words(row: Row, control: Row) -> str:
+def in_words(row: Row, control: Row) -> str:
     """The difference in resolved tasks, as a sentence that claims no more than the interval allows."""
     versus = row.versus_resolved
     low, high = versus.range

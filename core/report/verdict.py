@@ -1,12 +1,14 @@
-"""What an H1 experiment shows and what it does not, in sentences that claim no more than the numbers do."""
+"""What a run shows and what it does not, in sentences that claim no more than the numbers do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.design_file import NO_MEMORY
 from core.experiments.contrasts import Contrast, Measure
+from core.experiments.evaluate import Row
 from core.experiments.power import ALPHA
-from core.report.tables import points
+from core.report.tables import percent, points
 
 
 def sentences(contrasts: Sequence[Contrast], control: str, primary: str, repeats: int) -> list[str]:
@@ -25,6 +27,30 @@ def sentences(contrasts: Sequence[Contrast], control: str, primary: str, repeats
             parts += [_beyond(c) for c in against_others]
         said.append(" ".join(parts))
     return [*said, _open_questions(contrasts[0].resolved, repeats)]
+
+
+def of_evolution(rows: Sequence[Row], failed: int, control: str | None, tasks: int) -> list[str]:
+    """What a search shows, which is little: it has picked the best of many on the tasks it scores.
+
+    Args:
+        rows: of the scored designs.
+        failed: how many designs came to nothing.
+        tasks: that the scores stand on.
+    """
+    designs = [row for row in rows if row.design != control]
+    if not designs:
+        return ["No design could be scored: nothing can be concluded."]
+    best = max(designs, key=lambda row: row.score.reward)
+    tied = sum(row.score.reward == best.score.reward for row in designs)
+    ties = f"; {tied - 1} more have the same" if tied > 1 else ""
+    base = next((row for row in rows if row.design == control), None)
+    against = f"; {control} has {base.score.reward:.3f} ({percent(base.score.resolved)})" if base else ""
+    return [
+        f"{len(designs)} designs with memory were scored and {failed} failed. {best.design} has the highest reward, "
+        f"{best.score.reward:.3f} ({percent(best.score.resolved)} resolved) on {tasks} training tasks{ties}{against}.",
+        "That is no evidence that it helps: the best of many is flattered by the tasks that chose it. Unseen tasks "
+        f"tell: python run_main.py --status test --memo_SHA {NO_MEMORY},{best.design}",
+    ]
 
 
 def figures(contrast: Contrast) -> str:
