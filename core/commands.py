@@ -21,7 +21,7 @@ from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
 from core.options import MEMO_ARCHIVE, Options, UsageError, log_dir
-from core.preview import expected, refuse_unknown_price
+from core.preview import episodes_of, expected, refuse_unknown_price
 from core.progress import Progress
 from core.report import h1 as h1_report
 from core.report import tables
@@ -84,6 +84,7 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
                 )
             for line in expected(run):
                 progress.say(line)
+            progress.plan(episodes_of(run))
             try:
                 code = await KINDS[options.kind](run)
             except (*OUTAGES, OSError) as error:
@@ -223,6 +224,8 @@ async def _evolve(run: Run) -> int:
         line = describe(event)
         if line:
             run.progress.say(line)
+        if isinstance(event, StepStarted):
+            run.progress.step(event.step - archive.origin, options.steps)
         if isinstance(event, ProposalEnded):
             run.designs = _archived(run, archive)
             run.summarise("interrupted")
@@ -232,6 +235,7 @@ async def _evolve(run: Run) -> int:
         agent = _meta_agent(run, archive, on_event)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    run.progress.step(max(0, archive.step - archive.origin), options.steps)
     await agent.forward(options.steps)
     run.designs = _archived(run, archive)
     summary = run.summarise("done")

@@ -15,6 +15,7 @@ from core.evaluation_files import BadOutcome, clear, read_kept, read_outcome
 from core.evaluation_process import HANGING, OVER_LIMITS, expected_episodes, run_subprocess
 from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
+from core.progress import Progress
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import Episode, EvalResult, EvalSpec, Verdict, write_atomic
 from evals.utils.removal import remove_tree
@@ -75,6 +76,7 @@ class Evaluator:
         run_dir: the run's folder; evaluations get ``evaluations/<sha>_<mode>_<n>`` in it.
         split: ids of the update and the retrieve tasks.
         tasks, bases: complete tasks and prepared bases by id.
+        progress: told what begins and ends.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Evaluator:
         desk: GradingDesk,
         kind: SandboxKind,
         settings: EvaluationSettings,
+        progress: Progress,
     ) -> None:
         self._run_dir = run_dir
         self._split = split
@@ -96,6 +99,7 @@ class Evaluator:
         self._desk = desk
         self._kind = kind
         self._settings = settings
+        self._progress = progress
         self._slots = asyncio.Semaphore(settings.concurrent_evaluations)
         self._collecting: asyncio.Future[list[Episode]] | None = None
 
@@ -177,7 +181,7 @@ class Evaluator:
         folder = self._folder(label, mode, spec)
         result = EvalResult("infra_error")
         for _ in range(TRIES):
-            result = await run_evaluation(spec, folder, self._gateway, self._desk, self._kind)
+            result = await self._try(spec, folder)
             if result.status != "infra_error":
                 return result
             if self._gateway.answers.stopped:
@@ -189,6 +193,15 @@ class Evaluator:
             result.save(folder / "result.json")
             return result
         raise InfraError(f"evaluation of {label} ({mode}) failed {TRIES} times: {result.error}; see {folder}")
+
+    async def _try(self, spec: EvalSpec, folder: Path) -> EvalResult:
+        self._progress.began(folder.name, spec, self._desk.verdicts(folder.name).keys())
+        result = None
+        try:
+            result = await run_evaluation(spec, folder, self._gateway, self._desk, self._kind)
+            return result
+        finally:
+            self._progress.ended(folder.name, spec.design, result)
 
     def _outside_failed(self, folder: Path) -> bool:
         activity = self._gateway.activities.of(folder.name)

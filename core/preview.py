@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.design_file import NO_MEMORY
 from core.eval_in_container import EXAMINATION
 from core.gateway.codex_provider import PREFIX as CODEX
 from core.gateway.gateway import GatewaySettings, split_effort
@@ -121,6 +122,20 @@ def expected(run: Run) -> list[str]:
     if bought and min(bought) < min(WORTH_WHILE, designs):
         lines.append(f"warning: the budget buys about {max(min(bought), 0):.1f} of the {designs} designs")
     return lines
+
+
+def episodes_of(run: Run) -> int | None:
+    """How many episodes the run has from beginning to end; None when that is not known beforehand."""
+    options = run.options
+    if options.kind == "h1" and not options.grouped:
+        arms = len({options.baseline, *options.memo_SHA})
+        return options.builds * len(run.tasks) * (1 + options.repeats * arms)
+    if options.kind not in ("evaluate", "h1"):
+        return None
+    split = split_of(options, run.tasks)
+    designs = {*options.memo_SHA, *([options.baseline] if options.grouped else [])}
+    learning = len(designs - {NO_MEMORY}) if options.fresh_collection else bool(designs - {NO_MEMORY})
+    return len(split.update) * learning + len(split.retrieve) * options.repeats * len(designs)
 
 
 def _models(options: Options, settings: GatewaySettings) -> list[str]:

@@ -92,7 +92,15 @@ class Run:
         )
         settings = dataclasses.replace(settings, **changes)
         return Evaluator(
-            self.folder, split, self.tasks, self.bases, self.gateway, self.desk, self.kind, settings
+            self.folder,
+            split,
+            self.tasks,
+            self.bases,
+            self.gateway,
+            self.desk,
+            self.kind,
+            settings,
+            self.progress,
         )
 
     def spent(self) -> dict[str, tuple[int, float | None]]:
@@ -260,7 +268,8 @@ async def open_run(
                     f"{', ...' if len(changed) > 3 else ''}): what is finished is kept, the rest runs as it is now"
                 )
             bases = {name: folder / "bases" / name for name in tasks}
-            gateway = Gateway(folder, settings or gateway_settings(options), progress.say)
+            gateway = Gateway(folder, settings or gateway_settings(options), progress.say, progress.call)
+            progress.watch(gateway.answers)
             desk = GradingDesk(
                 folder / "verdicts.jsonl",
                 tasks,

@@ -59,6 +59,7 @@ class Answers:
 
     Attributes:
         from_ledger: calls of this session that were answered from the ledger.
+        failed: calls of this session that a provider did not answer.
         replayed: ids of the ledger's calls that a replay has asked for.
         unknown: in a replay, the first call that is not in the ledger: its key and its request.
         fault: what no later call of this run can cure either: a refused key, an empty account, an unknown model.
@@ -67,6 +68,7 @@ class Answers:
     def __init__(self, path: Path, budget: Budget, replay: bool) -> None:
         self.budget = budget
         self.from_ledger = 0
+        self.failed = 0
         self.replayed: set[int] = set()
         self.unknown: tuple[CallKey, dict[str, Any]] | None = None
         self.fault: str | None = None
@@ -88,6 +90,11 @@ class Answers:
         for spent in totals(self._path, "model"):
             tokens = Tokens(spent.prompt_tokens, spent.completion_tokens)
             self.budget.count_earlier(spent.group[0], spent.calls, tokens, spent.usd)
+
+    @property
+    def spent(self) -> tuple[int, float]:
+        """Tokens and USD of the run so far."""
+        return self.budget.spent
 
     @property
     def stopped(self) -> str | None:
@@ -152,6 +159,7 @@ class Answers:
         except ProviderError as error:
             reply = Reply(orjson.dumps(error.payload()), Tokens(), error.retries)
             fault = error
+            self.failed += 1
             if self.fault is None and _is_lasting(error, asked.purpose):
                 self.fault = f"model {asked.model}: {error}"
         finally:

@@ -51,6 +51,11 @@ class Budget:
         self._seen: dict[str, Counter[str]] = {}
         self._changed = asyncio.Condition()
 
+    @property
+    def spent(self) -> tuple[int, float]:
+        """Tokens and USD so far, those of earlier sessions included; a model without a known price costs nothing."""
+        return self._tokens, self._usd
+
     def count_earlier(self, model: str, calls: int, tokens: Tokens, usd: float) -> None:
         """Count what earlier sessions of the run spent on a model."""
         self._tokens += tokens.prompt + tokens.completion

@@ -130,6 +130,7 @@ class Gateway:
     run_dir: ``logs/<run>``; the ledger is ``ledger.sqlite`` in it.
     settings: how models are reached.
     on_notice: told what the user should know of the models, one line each.
+    on_call: told the scope and the purpose of every model call that comes in.
 
     Attributes:
         answers: where every call gets its answer, and is entered.
@@ -140,8 +141,10 @@ class Gateway:
         run_dir: Path,
         settings: GatewaySettings,
         on_notice: Callable[[str], None] = lambda line: None,
+        on_call: Callable[[Scope, str], None] = lambda scope, purpose: None,
     ) -> None:
         self._on_notice = on_notice
+        self._on_call = on_call
         self.settings = settings
         self.run = run_dir.name
         self.ledger_path = run_dir / "ledger.sqlite"
@@ -337,6 +340,7 @@ class Gateway:
         if effort is not None:
             request = {"reasoning_effort": effort, **request, "model": model}
             body = orjson.dumps(request)
+        self._on_call(scope, purpose)
         asked = Asked(scope, purpose, _occurrence(headers), model, Call(body, request, purpose))
         return await self.answers.get(asked, provider.name, method(provider))
 

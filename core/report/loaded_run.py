@@ -124,6 +124,10 @@ class LoadedRun:
             return NO_MEMORY if NO_MEMORY in self.labels else None
         return self.labels[0] if self.labels else None
 
+    def record(self, label: str) -> Record | None:
+        """The archive's record of a design."""
+        return next((record for record in self.records if record.sha == label), None)
+
     def scoring(self, label: str) -> list[Evaluation]:
         """The evaluations that a design's score stands on, by block."""
         return [e for e in self.evaluations if e.label == label and e.purpose == SCORE]
@@ -187,6 +191,7 @@ def _tasks(folder: Path, options: dict[str, Any], notes: list[str]) -> dict[str,
     path = folder / "inputs" / "tasks.jsonl"
     if not path.exists():
         path = Path(str(options.get("tasks") or ""))
+        notes.append(f"the run's own list of tasks is missing: {path.name or 'none'} of today is used")
     tasks = {}
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -240,7 +245,9 @@ def _verdicts(folder: Path, notes: list[str]) -> dict[str, dict[Key, Verdict]]:
     path = folder / "verdicts.jsonl"
     try:
         found, size = read_verdicts(path)
-        if path.exists() and size < path.stat().st_size:
+        if not path.exists():
+            notes.append("verdicts.jsonl is missing: no episode counts as graded")
+        elif size < path.stat().st_size:
             notes.append(
                 "the end of verdicts.jsonl is not whole: what follows its last whole line is left out"
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.experiments.contrasts import Contrast, contrasts
 from core.experiments.evaluate import Row, with_pairs
 from core.experiments.h1 import Outcome
-from core.experiments.statistics import score
+from core.experiments.statistics import Score, score
 from core.report.loaded_run import Evaluation, LoadedRun
 from evals.contract import Episode, Updates
 
@@ -53,13 +54,21 @@ def _row(run: LoadedRun, label: str) -> Row:
         sum(u.tasks for u in learned), sum(u.calls for u in learned), sum(u.seconds for u in learned)
     )
     scored = score(episodes) if episodes and status != "design_error" else None
+    record = run.record(label)
+    if (
+        not evaluations and record is not None and record.reward is not None
+    ):  # scored in the run this one began from
+        se = math.nan if record.reward_se is None else record.reward_se
+        scored = Score(record.reward, se, record.resolved or 0.0, record.tasks, record.episodes)
     return Row(label, status, episodes, scored, error, tokens, usd, updates)
 
 
 def _status(run: LoadedRun, label: str, evaluations: Sequence[Evaluation]) -> tuple[str, str | None]:
-    record = next((r for r in run.records if r.sha == label), None)
+    record = run.record(label)
     if record is not None and record.status != "ok":
         return "design_error", record.error
+    if record is not None and not evaluations:
+        return "ok", None
     failed = next((e for e in evaluations if e.status == "design_error"), None)
     if failed is not None:
         return "design_error", failed.error

@@ -23,10 +23,9 @@ PROGRAM = next(
     ),
     None,
 )
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --remote-debugging-port=0 --hide-scrollbars"
-).split()
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--hide-scrollbars"]
+FLAGS += ["--remote-debugging-port=0"]
 KEYS = {
     "Enter": (13, "\r"),
     " ": (32, " "),
@@ -135,8 +134,11 @@ class Tab:
 async def browser() -> AsyncIterator[Tab]:
     """A tab of a new browser with a profile of its own, which is removed."""
     profile = Path(tempfile.mkdtemp(prefix="alma-browser-"))
-    process = subprocess.Popen(
-        [PROGRAM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM,
+        *FLAGS,
+        f"--user-data-dir={profile}",
+        "about:blank",
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -158,5 +160,5 @@ async def browser() -> AsyncIterator[Tab]:
                     await tab.close()
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        await asyncio.wait_for(process.wait(), 20)
         shutil.rmtree(profile, ignore_errors=True)

@@ -155,6 +155,7 @@ def _facts(node: Node, row: Row | None, record: Record | None) -> Iterator[tuple
     if row is not None:
         if row.score is not None:
             yield "stands on", f"{row.score.n_tasks} tasks, {row.score.n_episodes} runs"
+        if row.episodes:
             yield "memory text", f"{row.memory_tokens:.0f} tokens a task"
         yield "tokens, all calls", short(row.tokens)
         yield "cost", "unknown" if row.usd is None else f"{row.usd:.4f} USD"

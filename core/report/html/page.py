@@ -1,7 +1,7 @@
 """Puts a run's report together: one HTML file that asks the network for nothing.
 
-A section is a module with ``ID``, ``TITLE`` and ``render(report)``, which gives its HTML or None when the run has nothing
-for it; ``SECTIONS`` is their order on the page. A new one is a file here, and its name there.
+A section is a module with ``ID``, ``TITLE`` and ``render(report)``, which gives its HTML or None when the run has
+nothing for it; ``SECTIONS`` is their order on the page. A new one is a file here, and its name there.
 """
 
 from __future__ import annotations

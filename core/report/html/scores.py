@@ -30,7 +30,7 @@ def render(report: Report) -> Markup | None:
 
 
 def _line(row: Row, is_control: bool) -> dict[str, Any]:
-    s = row.score
+    s, ran = row.score, bool(row.episodes)
     return {
         "design": row.design,
         "is_control": is_control,
@@ -41,10 +41,10 @@ def _line(row: Row, is_control: bool) -> dict[str, Any]:
         "se": half(s.reward_se) if s else "",
         "resolved": percent(s.resolved) if s else "",
         "paired": [_paired(pair) for pair in (row.versus, row.versus_resolved)],
-        "memory_tokens": f"{row.memory_tokens:.0f}",
-        "memory_calls": f"{row.memory_calls:.1f}",
-        "memory_seconds": f"{row.memory_seconds:.2f}",
-        "seconds": f"{row.seconds:.1f}",
+        "memory_tokens": f"{row.memory_tokens:.0f}" if ran else "",
+        "memory_calls": f"{row.memory_calls:.1f}" if ran else "",
+        "memory_seconds": f"{row.memory_seconds:.2f}" if ran else "",
+        "seconds": f"{row.seconds:.1f}" if ran else "",
         "tokens": short(row.tokens),
         "usd": "unknown" if row.usd is None else f"{row.usd:.4f}",
         "flagged": row.flagged,

@@ -1,0 +1,317 @@
+"""The report as a file: what stands in it for runs of every kind and state, and that nothing in a run can act in it."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.report.figures import write_figures
+from core.report.html.page import load_report, page, write_page
+from core.report.html.safe import MOST_TEXT, visible
+from tests.report.made_up import evolution_records, make_evolution, make_run
+
+FILES = ["summary.json", "verdicts.jsonl", "inputs/tasks.jsonl", "ledger.sqlite", "archive.json"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def html_of(folder):
+    return page(load_report(folder))
+
+
+def pieces(page_html):
+    """All data packed into the page, by the name of the piece."""
+    found = re.findall(r'<script type="text/plain" id="data-(\w+)">([A-Za-z0-9+/=]*)</script>', page_html)
+    return {name: strictly(zlib.decompress(base64.b64decode(packed), -15)) for name, packed in found}
+
+
+def strictly(text):
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def series(packed, prefix):
+    return [
+        value
+        for number in range(sum(re.fullmatch(rf"{prefix}\d+", n) is not None for n in packed))
+        for value in packed[f"{prefix}{number}"]
+    ]
+
+
+def text_of(page_html):
+    """What a reader without JavaScript sees."""
+    body = re.sub(r"<(script|style)[ >].*?</\1>", "", page_html, flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def test_an_evaluation_says_what_it_shows_and_on_what_it_stands(tmp_path):
+    page_html = html_of(make_run(tmp_path / "run", tasks=24))
+    text = text_of(page_html)
+    assert "claude_md resolves" in text and "n = 24 tasks" in text and "p (flip)" in text
+    assert "Offline model." in text and "no language model" in text
+    assert page_html.index('id="verdict"') < page_html.index('id="scores"') < page_html.index('id="episodes"')
+    assert "Reward over steps" not in text
+
+
+def test_h1_has_the_sentences_of_the_experiment(tmp_path):
+    text = text_of(
+        html_of(make_run(tmp_path / "run", "h1", ("no_mem", "claude_md", "placebo:claude_md"), tasks=18))
+    )
+    assert "Primary contrast: claude_md" in text and "Further: placebo:claude_md" in text
+    assert "Every memory was built once" in text
+
+
+def test_an_evolution_shows_its_tree_and_does_not_claim_that_its_best_helps(tmp_path):
+    page_html = html_of(make_evolution(tmp_path / "run"))
+    text, packed = text_of(page_html), pieces(page_html)
+    assert (
+        re.search(r"(claude_md|aaaaaaa1) has the highest reward", text)
+        and "no evidence" in text
+        and "1 failed" in text
+    )
+    levels = re.findall(r'aria-level="(\d)".*?class="name">(\w+)<', page_html, re.S)
+    assert levels == [("1", "no_mem"), ("1", "claude_md"), ("2", "aaaaaaa1"), ("3", "aaaaaaa2")]
+    assert "ValueError: too long" in text and "no code in the reply" in text
+    failed = packed["design3"]
+    assert (
+        failed["diff"][-1] == " "
+        and "-    limit = 1" in failed["diff"]
+        and "+    limit = 2" in failed["diff"]
+    )
+    assert "".join(failed["code"][1::2]).startswith('"""Keeps notes of aaaaaaa2."""')
+    assert "raise the limit" in failed["analysis"]
+    assert 'class="best"' in page_html and page_html.count('class="failed"') == 1
+
+
+def test_every_episode_can_be_had_out_of_the_page_word_for_word(tmp_path):
+    packed = pieces(html_of(make_run(tmp_path / "run", repeats=2)))
+    index, texts = packed["episodes"], series(packed, "text")
+    assert len(index["rows"]) == 2 * 6 * 2 == len(series(packed, "body"))
+    for row in index["rows"]:
+        body = series(packed, "body")[row[0]]
+        task = index["tasks"][row[2]][0]
+        assert texts[body["issue"]] == f"{task} is wrong"
+        assert [texts[step[3]][:6] for step in body["steps"]] == ["[1/30]", "[2/30]"]
+        assert json.loads(texts[body["steps"][1][2]])["new"] == "return 2"
+    assert texts.count("[2/30] edit_file a.py: replaced 1") == 1
+
+
+def test_worse_than_control_is_by_the_same_run_of_the_same_task(tmp_path):
+    def change(episode, design):
+        worse = design == "claude_md" and episode.task == "project1-01"
+        episode.reward, episode.resolved = (0.25, False) if worse else (0.5, False)
+        return episode
+
+    index = pieces(html_of(make_run(tmp_path / "run", change=change)))["episodes"]
+    marked = [(index["evaluations"][r[1]][1], index["tasks"][r[2]][0]) for r in index["rows"] if r[8]]
+    assert marked == [("claude_md", "project1-01")]
+
+
+HOSTILE = (
+    "</script><script>window.hacked=1</script><!-- --> ]]> <img src=x onerror=window.hacked=1> "
+    "{{ 7*7 }} \u2028 \u2029 \x1b[31mred\x1b[0m \x00 \u202eabc \r over & \"quotes\" 'single'"
+)
+
+
+def hostile(episode, design):
+    episode.init = {"project": HOSTILE, "problem_statement": HOSTILE}
+    episode.memory_retrieved = {HOSTILE: HOSTILE, "half": "\ud800", "none": float("nan"), "deep": [[[[]]]]}
+    episode.flags = [HOSTILE]
+    episode.ended = HOSTILE
+    episode.infra_error = HOSTILE
+    episode.prompt_tokens, episode.seconds, episode.memory_seconds = 10**300, float("inf"), float("nan")
+    episode.trajectory = [
+        {
+            "step": HOSTILE,
+            "thought": HOSTILE,
+            "action": {"action": HOSTILE, HOSTILE: float("nan")},
+            "observation": HOSTILE,
+        },
+        {"step": float("inf"), "thought": 5, "action": None, "observation": {"a": "\udfff"}},
+        {"observation": "x" * 1_000_000},
+        {},
+    ]
+    return episode
+
+
+def hostile_run(folder):
+    records = evolution_records()
+    records[2].suggestion = {HOSTILE: [HOSTILE, float("inf")]}
+    records[3].error = HOSTILE
+    records[3].parent = HOSTILE
+    make_evolution(folder, records)
+    (folder / "evaluations").rename(folder / "old")
+    (folder / "verdicts.jsonl").unlink()
+    made = make_run(folder.parent / "other", "evolve", ("no_mem", "claude_md", "aaaaaaa1"), change=hostile)
+    (made / "evaluations").rename(folder / "evaluations")
+    (made / "verdicts.jsonl").rename(folder / "verdicts.jsonl")
+    source = folder / "inputs" / "designs" / "memo_structure_aaaaaaa1.py"
+    source.write_text(f"x = {HOSTILE!r}\n# {HOSTILE}\n".replace("\r", ""))
+    options = json.loads((folder / "options.json").read_text())
+    (folder / "options.json").write_text(json.dumps({**options, "execution_model": HOSTILE, "unknown": 1}))
+    return folder
+
+
+def test_nothing_that_others_wrote_gets_into_the_markup(tmp_path):
+    folder = hostile_run(tmp_path / "run")
+    page_html = html_of(folder)
+    page_html.encode("utf-8")
+    bare = re.sub(r'<script type="text/plain".*?</script>', "", page_html, flags=re.S)
+    assert bare.count("<script") == bare.count("</script") == 1
+    assert (
+        "<img" not in page_html
+        and "onerror=window" not in re.sub(r"&lt;.*?&gt;", "", page_html)
+        and "<!--" not in page_html
+    )
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\u202e]", page_html)
+    assert "{{ 7*7 }}" in page_html
+    packed = pieces(page_html)
+    assert visible(HOSTILE) in series(packed, "text")
+    assert max(len(text) for text in series(packed, "text")) == 1_000_000
+
+
+def test_the_policy_names_the_very_script_and_style_of_the_page(tmp_path):
+    page_html = html_of(make_run(tmp_path / "run"))
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page_html)[1].replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; ")
+    for kind, pattern in (("script", r"<script>(.*?)</script>"), ("style", r"<style>(.*?)</style>")):
+        [text] = re.findall(pattern, page_html, re.S)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert not re.search(
+        r"""(?:src|href|url)\s*[=(]\s*["']?(?!#|data:,)[a-z]+:""", page_html.replace(policy, "")
+    )
+    assert " style=" not in page_html and " onclick=" not in page_html
+
+
+@pytest.mark.parametrize("missing", FILES)
+@pytest.mark.parametrize("how", ["gone", "cut", "other"])
+def test_a_run_with_a_file_missing_or_spoilt_still_has_its_report(tmp_path, missing, how):
+    folder = make_evolution(tmp_path / "run")
+    path = folder / missing
+    content = path.read_bytes()
+    path.unlink()
+    if how == "cut":
+        path.write_bytes(content[: len(content) // 2 - 5])
+    elif how == "other":
+        path.write_bytes(b"[1, 2]\n")
+    report = load_report(folder)
+    text = text_of(page(report))
+    assert "claude_md" in text and "Scores" in text
+    if (missing, how) != ("archive.json", "gone"):
+        assert report.run.notes and any(note in text for note in report.run.notes)
+
+
+def test_a_half_written_episode_and_a_foreign_line_leave_out_no_more_than_they_must(tmp_path):
+    folder = make_run(tmp_path / "run")
+    first, second = (
+        folder / "evaluations" / f"{name}_eval_1" / "episodes.jsonl" for name in ("no_mem", "claude_md")
+    )
+    first.write_bytes(first.read_bytes()[:-40])
+    lines = second.read_text().splitlines(keepends=True)
+    second.write_text("".join([*lines[:2], '{"task": 5}\n', *lines[2:]]))
+    report = load_report(folder)
+    assert [len(row.episodes) for row in report.standing.rows] == [5, 2]
+    assert len(report.run.notes) == 1 and "claude_md_eval_1" in report.run.notes[0]
+
+
+def test_what_the_evaluation_says_of_itself_counts_nothing(tmp_path):
+    folder = make_run(tmp_path / "run")
+    path = folder / "evaluations" / "no_mem_eval_1" / "episodes.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    before = load_report(folder).standing.rows[0].score
+    forged = [{**row, "reward": 1.0, "resolved": True, "flags": []} for row in rows]
+    path.write_text(
+        "".join(json.dumps(row) + "\n" for row in [*forged, {**forged[0], "task": "project0-99"}])
+    )
+    report = load_report(folder)
+    assert report.standing.rows[0].score == before
+    ungraded = [row for row in pieces(page(report))["episodes"]["rows"] if row[5] is None]
+    assert len(ungraded) == 1
+
+
+@pytest.mark.parametrize("state", ["interrupted", "budget"])
+def test_an_unfinished_run_shows_scores_and_concludes_nothing(tmp_path, state):
+    text = text_of(html_of(make_run(tmp_path / "run", state=state, tasks=24)))
+    assert "not finished" in text and "--resume run" in text
+    assert "resolves" not in text.partition("Scores")[0] and "delta" not in text
+
+
+def test_a_folder_with_options_alone_and_one_of_an_unknown_kind_have_a_report(tmp_path):
+    folder = make_run(tmp_path / "run")
+    options = json.loads((folder / "options.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text())
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "options.json").write_text(json.dumps(options))
+    assert "has no result yet" in text_of(html_of(bare))
+    (folder / "options.json").write_text(json.dumps({**options, "kind": "h9"}))
+    (folder / "summary.json").write_text(json.dumps({**summary, "kind": "h9"}))
+    assert "h9" in text_of(html_of(folder))
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    for folder in (make_evolution(tmp_path / "evolved"), make_run(tmp_path / "scored")):
+        found = []
+        for _ in range(2):
+            report = load_report(folder)
+            paths = [write_page(report, folder), *write_figures(report, folder)]
+            found.append({path.name: path.read_bytes() for path in paths})
+        assert found[0] == found[1] and "paired_deltas.png" in found[0]
+        assert b"<dc:date>" not in found[0]["paired_deltas.svg"]
+    assert (tmp_path / "evolved" / "figures" / "reward_over_steps.svg").exists()
+
+
+def test_the_command_writes_all_of_it_and_names_an_unknown_run_in_one_line(tmp_path):
+    make_evolution(tmp_path / "run")
+
+    def call(run):
+        return subprocess.run(
+            [sys.executable, ROOT / "run_main.py", "--report", run],
+            env={"LOG_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+        )
+
+    made = call("run")
+    assert made.returncode == 0 and made.stdout.splitlines()[0] == str(tmp_path / "run" / "report.html"), (
+        made.stderr
+    )
+    assert len(made.stdout.splitlines()) == 5 and all(
+        Path(line).is_file() for line in made.stdout.splitlines()
+    )
+    for wrong in ("nothing", "../run"):
+        refused = call(wrong)
+        assert refused.returncode == 2 and refused.stderr.count("\n") == 1 and not refused.stdout
+
+
+def test_drawing_is_imported_when_something_is_drawn_and_not_before():
+    code = "import core.commands, sys; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.characters(codec=None), max_size=50))
+def test_a_visible_text_can_be_written_and_hides_nothing(text):
+    shown = visible(text)
+    shown.encode("utf-8")
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", shown
+    )
+    assert visible(shown) == shown
+    ordinary = text.isascii() and text.isprintable()
+    assert shown == text or not ordinary
+
+
+def test_an_endless_text_is_cut_and_says_so():
+    assert visible("y" * (MOST_TEXT + 5)).endswith("[5 more characters are left out here]")
