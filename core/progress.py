@@ -29,7 +29,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         # Not what FORCE_COLOR says: bars in a file would be thousands of lines.
-        if sys.stderr.isatty() and not self._console.is_dumb_terminal:
+        if sys.stderr.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 get_renderable=lambda: self._view.render(self._console),
                 console=self._console,

@@ -365,9 +365,9 @@ def _labels(
 
 
 def _source(folder: Path, label: str, records: list[Record], notes: list[str]) -> str | None:
-    """The source of a design, as the run had it."""
+    """The source of a design, as the run had it; of a control its own, whatever it wraps."""
     record = next((r for r in records if r.sha == label), None)
-    name = label.rpartition(":")[2]
+    name = label.partition(":")[0]
     if not re.fullmatch(r"\w[\w.-]*", name):
         return None
     places = [folder / "inputs" / "designs", MEMO_ARCHIVE / "coding", MEMO_ARCHIVE / "baseline"]

@@ -81,6 +81,7 @@ def test_an_evaluation_prints_its_table_and_leaves_a_complete_folder(evaluated):
     assert summary["paired"]["claude_md"]["n"] == 2
     assert summary["calls"]["total"] > 0 and summary["tokens"]["prompt"] > 0
     assert not list(folder.glob("evaluations/*/tmp"))
+    assert "claude_md resolves" in (folder / "report.html").read_text()
 
 
 def test_nothing_an_evaluation_can_read_holds_the_answers(evaluated):
@@ -131,6 +132,7 @@ def test_a_stopped_run_goes_on_to_the_same_result(evaluated, stop, tmp_path):
         assert process.returncode == 130
         assert "--resume stopped" in err and "Traceback" not in err
         assert json.loads((tmp_path / "logs/stopped/summary.json").read_text())["state"] == "interrupted"
+        assert "This run is not finished" in (tmp_path / "logs/stopped/report.html").read_text()
     assert_nothing_left(str(tmp_path))
     finish(start(tmp_path, "--resume", "stopped"))
     assert trajectories(tmp_path, "stopped") == trajectories(reference, "first")

@@ -18,7 +18,7 @@ import aiohttp
 PROGRAM = next(
     (
         found
-        for name in ("chromium", "chromium-headless-shell", "google-chrome")
+        for name in ("chromium-headless-shell", "chromium", "google-chrome")
         if (found := shutil.which(name))
     ),
     None,

@@ -168,11 +168,7 @@ def test_nothing_that_others_wrote_gets_into_the_markup(tmp_path):
     page_html.encode("utf-8")
     bare = re.sub(r'<script type="text/plain".*?</script>', "", page_html, flags=re.S)
     assert bare.count("<script") == bare.count("</script") == 1
-    assert (
-        "<img" not in page_html
-        and "onerror=window" not in re.sub(r"&lt;.*?&gt;", "", page_html)
-        and "<!--" not in page_html
-    )
+    assert "<img" not in page_html and "<!--" not in page_html and "&lt;img" in page_html
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\u202e]", page_html)
     assert "{{ 7*7 }}" in page_html
     packed = pieces(page_html)
@@ -202,7 +198,7 @@ def test_a_run_with_a_file_missing_or_spoilt_still_has_its_report(tmp_path, miss
     content = path.read_bytes()
     path.unlink()
     if how == "cut":
-        path.write_bytes(content[: len(content) // 2 - 5])
+        path.write_bytes(content[: len(content) // 2].rstrip(b"\n")[:-1])
     elif how == "other":
         path.write_bytes(b"[1, 2]\n")
     report = load_report(folder)
