@@ -17,6 +17,7 @@ from core.options import PROJECT_ROOT
 from evals.contract import EvalSpec
 from evals.utils.cgroups import new_group
 from evals.utils.sandbox import Limits, SandboxKind, View, sandboxed_argv
+from evals.utils.subprocesses import start_process
 
 KEPT_OUTPUT = 64 << 10
 STOP_S = 5.0
@@ -65,7 +66,7 @@ async def run_subprocess(
     group = new_group(EVALUATION_LIMITS)
     if group is not None:
         argv = group.entering(argv)
-    process = await asyncio.create_subprocess_exec(
+    process = await start_process(
         *argv,
         env=env,
         cwd=view.cwd,

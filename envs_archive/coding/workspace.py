@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from evals.utils.subprocesses import start_process
+
 from .tasks import Task
 
 FIXED_TIME = (
@@ -76,7 +78,7 @@ async def _git(tree: Path, *arguments: str, stdin: str | None = None) -> str:
         WorkspaceError: git is missing or fails; the message holds git's first lines.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await start_process(
             "git",
             "-c",
             "safe.directory=*",  # a base that another user prepared

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evals.utils.subprocesses import start_process
+
 INSTALL = "npm install -g @openai/codex@0.169.0"
 START_S = 30.0
 REPLY_S = 60.0
@@ -211,7 +213,7 @@ class CodexAgent:
             environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
             environment |= {"CODEX_HOME": str(self._home), "ALMA_CODEX_KEY": self._key or ""}
             try:
-                self._process = await asyncio.create_subprocess_exec(
+                self._process = await start_process(
                     *self._command,
                     *("app-server", "--strict-config"),
                     *(word for setting in (*self._provider(), *PURE_TEXT) for word in ("-c", setting)),

@@ -31,6 +31,7 @@ from evals.utils.sandbox import (
     clean_env,
     sandboxed_argv,
 )
+from evals.utils.subprocesses import start_process
 
 WORKSPACE = "/workspace"
 CHANNEL_FD = 3
@@ -216,7 +217,7 @@ class Session:
             self._group = new_group(self.limits)
             if self._group is not None:
                 argv = self._group.entering(argv)
-            self._process = await asyncio.create_subprocess_exec(
+            self._process = await start_process(
                 *argv,
                 env=env,
                 pass_fds=[theirs.fileno()],
@@ -258,7 +259,7 @@ class Session:
             lambda reader, writer: connected.done() or connected.set_result((reader, writer)), place
         )
         try:
-            self._process = await asyncio.create_subprocess_exec(
+            self._process = await start_process(
                 *argv,
                 env=env,
                 stdin=asyncio.subprocess.DEVNULL,
