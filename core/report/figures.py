@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +51,13 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
 @contextlib.contextmanager
 def _matplotlib() -> Iterator[None]:
     """matplotlib with settings of its own: nothing of the user's changes the figures, and it leaves nothing behind."""
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ.setdefault("MPLCONFIGDIR", scratch)
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that the font has not
+        place = os.environ.setdefault("MPLCONFIGDIR", scratch)
         import matplotlib
 
+        if place == scratch:
+            del os.environ["MPLCONFIGDIR"]
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
             matplotlib.rcParams["svg.hashsalt"] = "alma"
