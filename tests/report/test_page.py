@@ -1,6 +1,7 @@
 """The report as a file: what stands in it for runs of every kind and state, and that nothing in a run can act in it."""
 
 import base64
+import fcntl
 import hashlib
 import html
 import json
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from core.report.figures import write_figures
 from core.report.html.page import load_report, page, write_page
 from core.report.html.safe import MOST_TEXT, visible
+from core.report.write import print_report
 from tests.report.made_up import evolution_records, make_evolution, make_run
 
 FILES = ["summary.json", "verdicts.jsonl", "inputs/tasks.jsonl", "ledger.sqlite", "archive.json"]
@@ -241,6 +243,16 @@ def test_an_unfinished_run_shows_scores_and_concludes_nothing(tmp_path, state):
     text = text_of(html_of(make_run(tmp_path / "run", state=state, tasks=24)))
     assert "not finished" in text and "--resume run" in text
     assert "resolves" not in text.partition("Scores")[0] and "delta" not in text
+
+
+def test_a_run_that_is_at_work_is_said_to_be_so(tmp_path, capsys):
+    folder = make_run(tmp_path / "run", state="interrupted")
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert print_report(folder) == 0
+    assert "This run is at work now" in (folder / "report.html").read_text()
+    print_report(folder)
+    assert "at work now" not in (folder / "report.html").read_text()
 
 
 def test_a_folder_with_options_alone_and_one_of_an_unknown_kind_have_a_report(tmp_path):
