@@ -6,7 +6,9 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
@@ -141,6 +143,7 @@ async def browser() -> AsyncIterator[Tab]:
         "about:blank",
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,  # what is called chromium may be a script that starts it
     )
     try:
         told = profile / "DevToolsActivePort"
@@ -159,6 +162,6 @@ async def browser() -> AsyncIterator[Tab]:
                 finally:
                     await tab.close()
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGKILL)
         await asyncio.wait_for(process.wait(), 20)
         shutil.rmtree(profile, ignore_errors=True)
