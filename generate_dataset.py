@@ -1,6 +1,6 @@
 """Builds the coding benchmark under data/coding from its sources, and validates what is on disk.
 
-python generate_dataset.py            write tasks.jsonl, samples.jsonl and sample_repos/
+python generate_dataset.py            write tasks.jsonl, samples.jsonl, longitudinal.jsonl and their repositories
 python generate_dataset.py --check    re-validate them; one line per violation and exit code 1
 """
 
@@ -34,6 +34,7 @@ from envs_archive.coding.dataset import (
     shadowing,
     write_tree,
 )
+from envs_archive.coding.series import check_series, decide, load_decisions, notes
 
 # Tasks per project (easy, medium, hard), in the order of tasks.jsonl: 17 + 23 + 14 = 54.
 PROJECTS = {
@@ -45,6 +46,13 @@ PROJECTS = {
     "dateutils": (3, 4, 2),
 }
 SAMPLES = ("calc_bug", "string_util", "data_processor")
+SERIES = ("clubledger", "probelog")
+REPOS = {
+    "tasks.jsonl": "sample_repos",
+    "samples.jsonl": "sample_repos",
+    "longitudinal.jsonl": "longitudinal_repos",
+}
+"""Folder of the visible trees of each tasks file."""
 WORKERS = 2  # each spends its time in a test process
 ORDERS = (11, 22, 33)  # seeds of the three test orders of --check
 MAX_SHARE_WITHOUT_HIDDEN = 1 / 3
@@ -75,14 +83,15 @@ def _sources(data: Path) -> dict[str, dict[str, Path]]:
     """Tasks file -> its projects that exist -> their folders."""
     projects = {name: data / "projects" / name for name in PROJECTS}
     samples = {name: data / "projects" / "samples" / name for name in SAMPLES}
+    series = {name: data / "projects" / "longitudinal" / name for name in SERIES}
     return {
         file: {name: folder for name, folder in group.items() if (folder / "bugs.yaml").is_file()}
-        for file, group in (("tasks.jsonl", projects), ("samples.jsonl", samples))
+        for file, group in zip(REPOS, (projects, samples, series), strict=True)
     }
 
 
 def _check_bugs(project: str, bugs: list[Bug]) -> list[str]:
-    if project not in PROJECTS:
+    if project in SAMPLES:
         return (
             [] if [bug.id for bug in bugs] == [project] else [f"{project}: one bug with that id is expected"]
         )
@@ -91,56 +100,77 @@ def _check_bugs(project: str, bugs: list[Bug]) -> list[str]:
         problems.append(f"{project}: ids must be {project}-01, {project}-02, ... in order")
     count = collections.Counter(bug.difficulty for bug in bugs)
     found = tuple(count[level] for level in DIFFICULTIES)
-    if found != PROJECTS[project]:
+    if project in PROJECTS and found != PROJECTS[project]:
         problems.append(f"{project}: easy/medium/hard is {found}, must be {PROJECTS[project]}")
+    if project not in SERIES:
+        problems += [
+            f"{bug.id}: only a series has contradictions" for bug in bugs if bug.contradicts or bug.after
+        ]
     if sum(not bug.hidden for bug in bugs) > len(bugs) * MAX_SHARE_WITHOUT_HIDDEN:
         problems.append(f"{project}: more than a third of the tasks have no hidden test")
     return problems
 
 
 def build(data: Path) -> tuple[dict[str, str], dict[str, Tree]]:
-    """All tasks files and visible trees from the sources under ``data``. Raises ``DatasetError``."""
+    """All tasks files, and all visible trees by path, from the sources under ``data``. Raises ``DatasetError``."""
     sources = _sources(data)
     if not any(sources.values()):
         raise DatasetError([f"{data / 'projects'}: no project with a bugs.yaml"])
     folders = {name: folder for group in sources.values() for name, folder in group.items()}
 
-    def load(project: str) -> tuple[list[Bug], Tree, Outcomes]:
+    def load(project: str) -> list[tuple[Bug, Tree, Outcomes, str]]:
         bugs = load_bugs(project, folders[project] / "bugs.yaml")
         clean = read_tree(folders[project] / "repo")
         problems = _check_bugs(project, bugs)
         problems += [f"{project}: {name} shadows a module of that name" for name in shadowing(clean)]
+        decisions = load_decisions(folders[project] / "decisions.yaml") if project in SERIES else {}
+        if project in SERIES:
+            problems += check_series(project, bugs, decisions)
         if problems:
             raise DatasetError(problems)
         try:
-            (fixed,) = measure(clean, [None])
+            libraries = {"": clean, **{name: decide(clean, edits) for name, edits in decisions.items()}}
+            fixed = {name: measure(tree, [None])[0] for name, tree in libraries.items()}
         except DatasetError as error:
             raise DatasetError([f"{project}: {problem}" for problem in error.problems]) from error
-        wrong = [node for node, outcome in fixed.items() if outcome != "passed"]
+        wrong = [
+            (name, n) for name, nodes in fixed.items() for n, outcome in nodes.items() if outcome != "passed"
+        ]
         if wrong:
-            raise DatasetError([f"{project}: {node} does not pass on the correct library" for node in wrong])
-        return bugs, clean, fixed
+            raise DatasetError(
+                [f"{project}: {n} does not pass on the correct library {name}".rstrip() for name, n in wrong]
+            )
+        return [(bug, libraries[bug.after], fixed[bug.after], _repos_of(project)) for bug in bugs]
 
-    loaded = dict(zip(folders, _each(load, folders), strict=True))
-    work = [(bug, clean, fixed) for bugs, clean, fixed in loaded.values() for bug in bugs]
-    built = _each(lambda item: build_task(*item), work)
+    built = _each(lambda item: build_task(*item), [item for work in _each(load, folders) for item in work])
+    bugs = {bug.id: bug for project in folders for bug in load_bugs(project, folders[project] / "bugs.yaml")}
+    for row, _ in built:
+        if row["project"] in SERIES:
+            row.update(notes(bugs[row["instance_id"]]))
     files = {
         file: "".join(dump_row(row) for row, _ in built if row["project"] in group)
         for file, group in sources.items()
         if group
     }
-    return files, {row["instance_id"]: visible for row, visible in built}
+    return files, {row["repo_path"]: visible for row, visible in built}
+
+
+def _repos_of(project: str) -> str:
+    file = "longitudinal.jsonl" if project in SERIES else "tasks.jsonl"
+    return REPOS[file]
+
+
+def _on_disk(data: Path) -> set[str]:
+    """Paths of the visible trees there are."""
+    return {f"{repos}/{path.name}" for repos in set(REPOS.values()) for path in (data / repos).glob("*")}
 
 
 def write(data: Path, files: dict[str, str], trees: dict[str, Tree]) -> None:
-    """Make tasks files and ``sample_repos/`` hold exactly what was built."""
-    repos = data / "sample_repos"
-    repos.mkdir(parents=True, exist_ok=True)
-    for folder in repos.iterdir():
-        if folder.name not in trees:
-            shutil.rmtree(folder)
-    for name, tree in trees.items():
-        write_tree(tree, repos / name)
+    """Make tasks files and the folders of visible trees hold exactly what was built."""
+    for path in _on_disk(data) - set(trees):
+        shutil.rmtree(data / path)
+    for path, tree in trees.items():
+        write_tree(tree, data / path)
     for file, text in files.items():
         (data / file).write_bytes(text.encode())
 
@@ -215,12 +245,10 @@ def check(data: Path) -> list[str]:
     for file, text in files.items():
         if not (data / file).is_file() or (data / file).read_bytes() != text.encode():
             problems.append(f"{file}: differs from what the sources give; run generate_dataset.py")
-    on_disk = {path.name: path for path in (data / "sample_repos").glob("*")}
-    for name in sorted(set(trees) | set(on_disk)):
-        if name not in trees or name not in on_disk or read_tree(on_disk[name]) != trees[name]:
-            problems.append(
-                f"sample_repos/{name}: differs from what the sources give; run generate_dataset.py"
-            )
+    on_disk = _on_disk(data)
+    for path in sorted(set(trees) | on_disk):
+        if path not in trees or path not in on_disk or read_tree(data / path) != trees[path]:
+            problems.append(f"{path}: differs from what the sources give; run generate_dataset.py")
     return problems
 
 

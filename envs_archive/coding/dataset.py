@@ -55,7 +55,12 @@ class Edit:
 
 @dataclass(frozen=True)
 class Bug:
-    """One entry of a ``bugs.yaml``; ``family`` is the authors' note: in no row and no workspace."""
+    """One entry of a ``bugs.yaml``; ``family`` is the authors' note: in no workspace.
+
+    Attributes:
+        contradicts: in a series, ids of earlier tasks whose lesson is wrong here.
+        after: in a series, the decision that the library has changed by when the task comes.
+    """
 
     id: str
     project: str
@@ -64,6 +69,8 @@ class Bug:
     issue: str
     edits: tuple[Edit, ...]
     hidden: tuple[str, ...]
+    contradicts: tuple[str, ...] = ()
+    after: str = ""
 
 
 def read_tree(root: Path) -> Tree:
@@ -97,7 +104,8 @@ def write_tree(tree: Tree, root: Path) -> None:
 
 
 def load_bugs(project: str, path: Path) -> list[Bug]:
-    """Read a ``bugs.yaml``: list of {id, difficulty, family, issue, edits: [{path, correct, buggy}], hidden}
+    """Read a ``bugs.yaml``: list of {id, difficulty, family, issue, edits: [{path, correct, buggy}], hidden}; in a
+    series also {contradicts, after}, which may be left out.
 
     Raises ``DatasetError`` naming the entry and the field that is wrong.
     """
@@ -109,12 +117,14 @@ def load_bugs(project: str, path: Path) -> list[Bug]:
         raise DatasetError([f"{path}: a non-empty list of bugs is expected"])
     bugs, problems = [], []
     fields = {"id": str, "difficulty": str, "family": str, "issue": str, "edits": list, "hidden": list}
+    of_series = {"contradicts": list, "after": str}
     for number, entry in enumerate(entries, 1):
         where = f"{path} entry {number}"
-        if not isinstance(entry, dict) or set(entry) != set(fields):
+        if not isinstance(entry, dict) or set(entry) - set(of_series) != set(fields):
             problems.append(f"{where}: fields must be exactly {', '.join(fields)}")
             continue
-        wrong = [name for name, kind in fields.items() if not isinstance(entry[name], kind)]
+        kinds = {name: kind for name, kind in (fields | of_series).items() if name in entry}
+        wrong = [name for name, kind in kinds.items() if not isinstance(entry[name], kind)]
         if entry["difficulty"] not in DIFFICULTIES:
             wrong.append("difficulty")
         edits = entry["edits"] if isinstance(entry["edits"], list) else []
@@ -137,6 +147,8 @@ def load_bugs(project: str, path: Path) -> list[Bug]:
                 issue=entry["issue"].strip() + "\n",
                 edits=tuple(Edit(**edit) for edit in edits),
                 hidden=tuple(str(node) for node in entry["hidden"]),
+                contradicts=tuple(str(other) for other in entry.get("contradicts", ())),
+                after=entry.get("after", ""),
             )
         )
     if problems:
@@ -363,8 +375,14 @@ def check_bug(bug: Bug, visible: Tree, row: dict[str, Any]) -> list[str]:
     return [f"{bug.id}: {problem}" for problem in problems]
 
 
-def build_task(bug: Bug, clean: Tree, fixed: Outcomes) -> tuple[dict[str, Any], Tree]:
-    """The row and the visible tree of one task; ``fixed`` are the outcomes of the correct library.
+def build_task(
+    bug: Bug, clean: Tree, fixed: Outcomes, folder: str = "sample_repos"
+) -> tuple[dict[str, Any], Tree]:
+    """The row and the visible tree of one task.
+
+    Args:
+        fixed: outcomes of the correct library.
+        folder: where the visible trees of its file are.
 
     Raises ``DatasetError`` when the task breaks a rule.
     """
@@ -393,7 +411,7 @@ def build_task(bug: Bug, clean: Tree, fixed: Outcomes) -> tuple[dict[str, Any], 
         "version": "1.0",
         "project": bug.project,
         "difficulty": bug.difficulty,
-        "repo_path": f"sample_repos/{bug.id}",
+        "repo_path": f"{folder}/{bug.id}",
         "test_cmd": DEFAULT_TEST_COMMAND,
     }
     problems = check_bug(bug, visible, row)
