@@ -3,7 +3,7 @@
 #
 #   ./run_coding.sh                       install, then a small evolution on the benchmark
 #   ./run_coding.sh test [pytest args]    install, then the tests
-#   ./run_coding.sh evolve|evaluate|h1 [flags of run_main.py]
+#   ./run_coding.sh evolve|evaluate|h1|h2|h3 [flags of run_main.py]
 #
 # With a key of OpenAI a run stops at 5 USD, unless --max_cost_usd or --max_tokens says otherwise.
 # Needs Python 3.11 or newer and git; never needs root.
@@ -13,8 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 fail() { echo "run_coding.sh: $1" >&2; exit "${2:-1}"; }
 
 case "${1:-}" in
-  ""|test|evolve|evaluate|h1|-h|--help) ;;
-  *) fail "unknown command '$1': use test, evolve, evaluate or h1 (no command: a small evolution)" 2 ;;
+  ""|test|evolve|evaluate|h1|h2|h3|-h|--help) ;;
+  *) fail "unknown command '$1': use test, evolve, evaluate, h1, h2 or h3 (no command: a small evolution)" 2 ;;
 esac
 if [[ "${1:-}" == "-h" || "${1:-}" == "--help" ]]; then
   sed -n '2,10s/^# \{0,1\}//p' "$0"
@@ -71,8 +71,8 @@ case "$command" in
     exec .venv/bin/python run_main.py --status train $(cap "$@") "$@" ;;
   evaluate)
     exec .venv/bin/python run_main.py --status test $(cap "$@") "$@" ;;
-  h1)
-    exec .venv/bin/python run_main.py --experiment h1 $(cap "$@") "$@" ;;
+  h1|h2|h3)
+    exec .venv/bin/python run_main.py --experiment "$command" $(cap "$@") "$@" ;;
   "")
     exec .venv/bin/python run_main.py --status train --train_size 27 --steps 2 --update_size 8 --repeats 1 $(cap) ;;
 esac

@@ -3,6 +3,8 @@
     python run_main.py                                              evolve on the benchmark's training half
     python run_main.py --status test --memo_SHA no_mem,claude_md     evaluate designs, with a paired comparison
     python run_main.py --experiment h1 --memo_SHA claude_md          does memory help? paired over all tasks
+    python run_main.py --experiment h2 --project P --memo_SHA claude_md   does it accumulate within one project?
+    python run_main.py --experiment h3                               does evolution without hints beat designs by hand?
     python run_main.py --resume RUN                                 go on with a run that was stopped
     python run_main.py --export RUN claude_md --to AGENTS.md        what a design has learned, as a document
     python run_main.py --replay RUN                                 do a finished run again from its ledger, and compare
@@ -34,6 +36,9 @@ from core.options import OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 DEFAULT_MODELS = {"meta_model": "gpt-4.1", "execution_model": "gpt-4o-mini"}
+BY_HAND = ("claude_md", "claude_md_seeded", "memory_bank", "rag_codebase")
+"""What h3 compares evolved designs with, unless it is told."""
+EXPERIMENT_FLAGS = {"builds": "h1", "grouped": "h1", "project": "h2", "orders": "h2", "search_seeds": "h3"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,8 +67,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--experiment",
-        choices=["h1"],
-        help="h1: does memory help? Every task paired with itself, memory cross-fitted",
+        choices=["h1", "h2", "h3"],
+        help="h1: does memory help? Every task paired with itself, memory cross-fitted. h2: does it accumulate "
+        "within one project? Its tasks in a row. h3: does evolution without hints beat designs made by hand?",
     )
     add(
         "--baseline",
@@ -83,12 +89,28 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         const="",
         metavar="RUN",
-        help="h1: print what it would take and could show, and stop; RUN is an earlier run to estimate from",
+        help="of an experiment: print what it would take and could show, and stop; RUN is an earlier run to estimate "
+        "from",
     )
     add(
         "--grouped",
         action="store_true",
         help="h1: compare means of repeats on the split of --status and --train_size instead; underpowered",
+    )
+    add("--project", metavar="P", help="h2: the project whose tasks are the series")
+    add(
+        "--orders",
+        type=_at_least(1),
+        default=6,
+        metavar="K",
+        help="h2: random orders of the tasks, each with seeds of its own (default 6)",
+    )
+    add(
+        "--search_seeds",
+        type=_at_least(1),
+        default=3,
+        metavar="S",
+        help="h3: independent searches (default 3)",
     )
     add("--resume", metavar="RUN", help="go on with the run logs/RUN; finished evaluations are not repeated")
     add(
@@ -130,8 +152,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--tasks",
         metavar="FILE",
-        default=str(PROJECT_ROOT / "data/coding/tasks.jsonl"),
-        help="task file (default: the 54-task benchmark)",
+        help="task file (default: the 54-task benchmark; of h2: the series in data/coding/longitudinal.jsonl)",
     )
     add(
         "--train_size",
@@ -152,7 +173,12 @@ def parser() -> argparse.ArgumentParser:
         default="batched",
         help="batched: memory is read-only while it is scored; sequential: it learns on",
     )
-    add("--repeats", type=_at_least(1), default=3, metavar="N", help="runs of every task (default 3)")
+    add(
+        "--repeats",
+        type=_at_least(1),
+        metavar="N",
+        help="runs of every task (default 3; of h2: 1 in each order)",
+    )
     add(
         "--seed",
         type=_at_least(0),
@@ -202,8 +228,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--hints",
         choices=["full", "none"],
-        default="full",
-        help="none strips all advice on memory from the meta prompts",
+        help="none strips all advice on memory from the meta prompts (default full; h3: none)",
     )
     add = p.add_argument_group("execution").add_argument
     add("--result_dir", metavar="NAME", help="name of the run folder in logs/ (default: a timestamp)")
@@ -277,7 +302,7 @@ def options_from(args: argparse.Namespace) -> Options:
         UsageError: something cannot be done as asked.
     """
     if args.plan is not None and (args.grouped or args.resume):
-        raise UsageError("--plan goes with --experiment h1, without --grouped or --resume")
+        raise UsageError("--plan goes with --experiment, without --grouped or --resume")
     if args.resume:
         begun = Options.load(folder_of("--resume", args.resume) / "options.json")
         larger = {name: getattr(args, name) for name in ("max_cost_usd", "max_tokens")}
@@ -292,12 +317,14 @@ def options_from(args: argparse.Namespace) -> Options:
     designs = [name.strip() for name in (args.memo_SHA or "").split(",") if name.strip()]
     if args.experiment:
         kind = args.experiment
+        if kind == "h3":
+            designs = designs or list(BY_HAND)
         if not designs:
             raise UsageError(
                 f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline"
             )
-    elif args.builds > 1 or args.grouped or args.plan is not None:
-        raise UsageError("--builds, --grouped and --plan go with --experiment h1")
+    elif args.plan is not None:
+        raise UsageError("--plan goes with --experiment")
     elif designs:
         kind = "evaluate"
     elif args.status == "test":
@@ -306,6 +333,11 @@ def options_from(args: argparse.Namespace) -> Options:
         )
     else:
         kind = "evolve"
+    for name, its_own in EXPERIMENT_FLAGS.items():
+        if kind != its_own and getattr(args, name) != parser().get_default(name):
+            raise UsageError(f"--{name} goes with --experiment {its_own}")
+    if kind == "h3" and args.hints == "full":
+        raise UsageError("--experiment h3 is evolution without hints: leave --hints full out")
     if len(set(designs)) < len(designs):
         raise UsageError("--memo_SHA names a design twice")
     name = args.result_dir or f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}"
@@ -315,9 +347,15 @@ def options_from(args: argparse.Namespace) -> Options:
         raise UsageError(f"{log_dir() / name} exists: take another --result_dir, or --resume {name}")
     if args.to:
         raise UsageError("--to goes with --export RUN DESIGN")
+    tasks = PROJECT_ROOT / "data/coding" / ("longitudinal.jsonl" if kind == "h2" else "tasks.jsonl")
+    by_kind = {
+        "tasks": args.tasks or str(tasks),
+        "repeats": args.repeats or (1 if kind == "h2" else 3),
+        "hints": args.hints or ("none" if kind == "h3" else "full"),
+    }
     own = {field: getattr(args, field) for field in Options.__dataclass_fields__ if hasattr(args, field)}
     return Options(
-        **{**own, **models, "memo_SHA": designs},
+        **{**own, **models, **by_kind, "memo_SHA": designs},
         kind=kind,
         name=name,
         offline=models["execution_model"] == OFFLINE and not reachable,

@@ -1,4 +1,4 @@
-"""The jobs of the command line: evolve, evaluate, h1. Each checks everything first, then opens its run."""
+"""The jobs of the command line: evolve, evaluate, h1, h2, h3. Each checks everything first, then opens its run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from core.design_file import Design, DesignError
 from core.eval_in_container import InfraError
-from core.experiments import grouped, h1
+from core.experiments import grouped, h1, h2, h3
 from core.experiments.evaluate import Row, evaluate_designs
 from core.experiments.plan import plan as plan_of
 from core.experiments.plan import read_pilot
@@ -24,6 +24,8 @@ from core.options import MEMO_ARCHIVE, Options, UsageError, log_dir
 from core.preview import episodes_of, expected, refuse_unknown_price
 from core.progress import Progress
 from core.report import h1 as h1_report
+from core.report import h2 as h2_report
+from core.report import h3 as h3_report
 from core.report import tables
 from core.report.write import leave_report
 from core.run import Run, find_design, gateway_settings, open_run, split_of, state_of, tasks_of
@@ -48,18 +50,24 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
     folder = log_dir() / options.name
     inputs = Inputs(folder)
     tasks = tasks_of(options, inputs)
+    if options.kind == "h2":
+        tasks = h2.select(options, tasks)
     designs = _designs(options, lambda name: find_design(name, inputs, MEMO_ARCHIVE, options.task_type))
+    projects = {task.instance_id: task.project for task in tasks.values()}
     if options.kind == "h1":
-        projects = {task.instance_id: task.project for task in tasks.values()}
         h1.check(options, projects, designs)
-    if options.kind != "h1" or options.grouped:
+    elif options.kind == "h2":
+        h2.check(options, designs)
+    elif options.kind == "h3":
+        h3.check(options, tasks, designs)
+    if options.kind in ("evolve", "evaluate") or options.grouped:
         split_of(options, tasks)
     check_memories(options, designs, tasks)
     if options.history_ckpt_path is not None and inputs.history is None:
         _check_checkpoint(options)
     if plan is not None:
         labels = [design.sha for design in designs]
-        pilot = read_pilot(plan, labels[1:]) if plan else None
+        pilot = read_pilot(plan, labels[1:], options.kind) if plan else None
         print("\n".join(plan_of(options, projects, labels, pilot)))
         return EXIT_DONE
     kind = sandbox_of(options)
@@ -152,7 +160,7 @@ def _designs(options: Options, find: Callable[[str], Design]) -> list[Design]:
     Raises:
         UsageError: one of them there is not.
     """
-    control = [options.baseline] if options.kind == "h1" else []
+    control = [options.baseline] if options.has_control else []
     names = control + [name for name in options.memo_SHA if name not in control]
     try:
         return [find(name) for name in names]
@@ -181,6 +189,22 @@ async def _h1(run: Run) -> int:
         return await _h1_grouped(run, designs)
     outcomes = await h1.run_arms(run, [h1.Arm(design.sha, design) for design in designs])
     return EXIT_DONE if h1_report.finish(run, outcomes) else EXIT_FAILED
+
+
+async def _h2(run: Run) -> int:
+    arms = [h1.Arm(design.sha, design) for design in _designs(run.options, run.design)]
+    outcomes, steps = await h2.run_streams(run, arms)
+    return EXIT_DONE if h2_report.finish(run, outcomes, steps) else EXIT_FAILED
+
+
+async def _h3(run: Run) -> int:
+    def on_event(event: Event) -> None:
+        line = describe(event)
+        if line:
+            run.progress.say(line)
+
+    designs = _designs(run.options, run.design)
+    return EXIT_DONE if h3_report.finish(run, await h3.run_searches(run, designs, on_event)) else EXIT_FAILED
 
 
 async def _h1_grouped(run: Run, designs: Sequence[Design]) -> int:
@@ -230,7 +254,7 @@ async def _evolve(run: Run) -> int:
             run.designs = _archived(run, archive)
             run.summarise("interrupted")
 
-    archive = _archive(run)
+    archive = Memo_Manager.restore(run.folder, run.memo_archive / options.task_type, run.progress.say)
     try:
         agent = _meta_agent(run, archive, on_event)
     except ValueError as error:
@@ -244,17 +268,6 @@ async def _evolve(run: Run) -> int:
     )
     tables.archive(archive, title, [*_evolution_notes(run, archive), *tables.model_note(options)])
     return EXIT_DONE
-
-
-def _archive(run: Run) -> Memo_Manager:
-    """The run's archive. A damaged one is put aside: all that led to it is in the ledger and in the evaluations."""
-    designs_dir = run.memo_archive / run.options.task_type
-    try:
-        return Memo_Manager.load(run.folder, designs_dir)
-    except ValueError as error:
-        (run.folder / "archive.json").rename(run.folder / "archive.json.damaged")
-        run.progress.say(f"{error}; it is put aside as archive.json.damaged and made again from the ledger")
-        return Memo_Manager(run.folder, designs_dir)
 
 
 def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], None]) -> MetaAgent:
@@ -325,4 +338,10 @@ def describe(event: Event) -> str | None:
     return None
 
 
-KINDS: dict[str, Callable[[Run], Awaitable[int]]] = {"evaluate": _evaluate, "h1": _h1, "evolve": _evolve}
+KINDS: dict[str, Callable[[Run], Awaitable[int]]] = {
+    "evaluate": _evaluate,
+    "h1": _h1,
+    "h2": _h2,
+    "h3": _h3,
+    "evolve": _evolve,
+}

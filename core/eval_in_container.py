@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -113,15 +114,28 @@ class Evaluator:
         return await self.evaluate_on(sha, path, mode, update, retrieve, repeats)
 
     async def evaluate_on(
-        self, label: str, path: Path | None, mode: str, update: list[str], retrieve: list[str], repeats: int
+        self,
+        label: str,
+        path: Path | None,
+        mode: str,
+        update: list[str],
+        retrieve: list[str],
+        repeats: int,
+        learned: Sequence[Episode] | None = None,
     ) -> EvalResult:
         """Build a memory from the ``update`` tasks' episodes and score it on ``retrieve``.
+
+        Args:
+            learned: the episodes to build it from, in the order of ``update``, where not those of the collection.
 
         Raises:
             InfraError: it could not be finished.
         """
         collection = None
-        if path is not None and update and not self._settings.fresh_collection:
+        if learned is not None:
+            episodes = [dataclasses.replace(e, phase="update", repeat=0) for e in learned]
+            collection = self._keep_episodes(" ".join([label, mode, *update]), episodes)
+        elif path is not None and update and not self._settings.fresh_collection:
             collection = await self._collection(update)
         async with self._slots:
             return await self._evaluate(label, path, mode, update, retrieve, repeats, collection)
@@ -131,12 +145,15 @@ class Evaluator:
         if self._collecting is None:
             self._collecting = asyncio.ensure_future(self._collect())
         episodes = {e.task: e for e in await asyncio.shield(self._collecting)}
-        chosen = [episodes[task] for task in update]
+        return self._keep_episodes(" ".join(update), [episodes[task] for task in update])
+
+    def _keep_episodes(self, key: str, episodes: Sequence[Episode]) -> Path:
+        """Write episodes that a memory is built from into a file of their own; ``key`` says which they are."""
         folder = self._run_dir / "collection"
         folder.mkdir(exist_ok=True)
-        key = " ".join([str(self._settings.seed), *update])
-        path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.jsonl"
-        content = "".join(e.to_json() + "\n" for e in chosen).encode("utf-8")
+        digest = hashlib.sha256(f"{self._settings.seed} {key}".encode()).hexdigest()
+        path = folder / f"{digest[:12]}.jsonl"
+        content = "".join(e.to_json() + "\n" for e in episodes).encode("utf-8")
         if not path.exists() or path.read_bytes() != content:
             write_atomic(path, content)
         return path

@@ -76,7 +76,7 @@ class Inputs:
                     self._copy_design(path, design.sha.rpartition(":")[2])
             return design.sha
 
-        control = kept(options.baseline) if options.kind == "h1" else options.baseline
+        control = kept(options.baseline) if options.has_control else options.baseline
         return dataclasses.replace(options, memo_SHA=[kept(n) for n in options.memo_SHA], baseline=control)
 
     def keep_history(self, checkpoint: Path, designs_dir: Path) -> None:

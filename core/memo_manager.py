@@ -11,6 +11,7 @@ import json
 import random
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -267,6 +268,16 @@ class Memo_Manager:
         if (run_dir / "archive.json").exists():
             archive._read(run_dir / "archive.json")
         return archive
+
+    @classmethod
+    def restore(cls, run_dir: Path, designs_dir: Path, say: Callable[[str], None]) -> Memo_Manager:
+        """The same, but a damaged archive is put aside: all that led to it is in the ledger and in the evaluations."""
+        try:
+            return cls.load(run_dir, designs_dir)
+        except ValueError as error:
+            (run_dir / "archive.json").rename(run_dir / "archive.json.damaged")
+            say(f"{error}; it is put aside as archive.json.damaged and made again from the ledger")
+            return cls(run_dir, designs_dir)
 
     def adopt(self, checkpoint: Path) -> None:
         """Start this run from another run's archive: its finished designs, with their sources and

@@ -54,6 +54,9 @@ class Options:
     load_memory: str | None = None
     builds: int = 1
     grouped: bool = False
+    project: str | None = None
+    orders: int = 6
+    search_seeds: int = 3
     max_cost_usd: float | None = None
     max_tokens: int | None = None
     offline: bool | None = None
@@ -64,7 +67,12 @@ class Options:
     @property
     def models(self) -> list[str]:
         """The models that the run will call; only evolution has a meta agent."""
-        return [self.execution_model] + [self.meta_model] * (self.kind == "evolve")
+        return [self.execution_model] + [self.meta_model] * (self.kind in ("evolve", "h3"))
+
+    @property
+    def has_control(self) -> bool:
+        """Whether the designs are compared with that of ``--baseline``."""
+        return self.kind in ("h1", "h2", "h3")
 
     def save(self, path: Path) -> None:
         write_json_atomic(path, dataclasses.asdict(self))

@@ -149,6 +149,8 @@ def _models(options: Options, settings: GatewaySettings) -> list[str]:
 def _plan(run: Run) -> tuple[int, int, int, int]:
     """(episodes that are shared, episodes of a design, designs, proposals of the meta model)."""
     options = run.options
+    if options.kind == "h2":
+        return 0, len(run.tasks) * options.orders * options.repeats, len(options.memo_SHA) + 1, 0
     if options.kind == "h1":
         update, retrieve = len(run.tasks), len(run.tasks)
     else:
@@ -158,14 +160,25 @@ def _plan(run: Run) -> tuple[int, int, int, int]:
         update = min(update, options.update_size)
     scored = retrieve * options.repeats + (update if options.fresh_collection else 0)
     collected = 0 if options.fresh_collection else update
-    if options.kind != "evolve":
-        return collected, scored, len({*options.memo_SHA, *([options.baseline] * (options.kind == "h1"))}), 0
+    compared = len({*options.memo_SHA, *([options.baseline] * options.has_control)})
+    if options.kind in ("evaluate", "h1"):
+        return collected, scored, compared, 0
+    proposals = proposals_in(options.steps)
+    examined = min(EXAMINATION["retrieve"], retrieve)
+    designs = START_DESIGNS - 1 + proposals
+    if options.kind == "h3":  # each search as an evolution, then the test, whose half is as large
+        s = options.search_seeds
+        return collected * (s + 1), scored + examined, designs * s + compared + s, proposals * s
+    return collected, scored + examined, designs, proposals
+
+
+def proposals_in(steps: int) -> int:
+    """Designs that the meta model is asked for in so many steps, that of the start included."""
     parents, proposals = START_DESIGNS - 1, 1
-    for _ in range(options.steps):
+    for _ in range(steps):
         made = min(parents, PARENTS)
         parents, proposals = parents + made, proposals + made
-    examined = min(EXAMINATION["retrieve"], retrieve)
-    return collected, scored + examined, START_DESIGNS - 1 + proposals, proposals
+    return proposals
 
 
 def _recent(folder: Path) -> Sequence[Path]:

@@ -20,6 +20,8 @@ from evals.contract import read_episodes
 
 TIMES = frozenset({"wall_s", "seconds", "grading_seconds", "memory_seconds", "from_ledger", "sandbox"})
 """What may differ from run to run: how long things took, and where they ran."""
+COMPARED = ("evaluations/*/result.json", "evaluations/*/episodes.jsonl", "examples/*.json")
+COMPARED += ("searches/*/archive.json", "searches/*/examples/*.json")
 AROUND = 60
 
 
@@ -91,12 +93,12 @@ def memory_texts_were_scrubbed(folder: Path) -> bool:
 
 def differences(then: Path, now: Path, ignored: frozenset[str] = TIMES) -> list[str]:
     """Where two runs differ in what they found; empty when they do not. ``ignored`` names are not compared."""
-    names = ["summary.json", "archive.json", "pairs.csv", "verdicts.jsonl"]
+    names = ["summary.json", "archive.json", "pairs.csv", "stream.csv", "test_split.json", "verdicts.jsonl"]
     names += sorted(
         {
             str(path.relative_to(folder))
             for folder in (then, now)
-            for pattern in ("evaluations/*/result.json", "evaluations/*/episodes.jsonl", "examples/*.json")
+            for pattern in COMPARED
             for path in folder.glob(pattern)
         }
     )

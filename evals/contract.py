@@ -93,7 +93,7 @@ class EvalSpec:
             patch, a hidden test or an expected test id.
         collection: ``episodes.jsonl`` of update episodes that ran before; None runs them here.
         seed: seeds the agent, per (task, repeat).
-        interleaved: the parent says when each retrieve episode of a batched rollout may start.
+        interleaved: the parent says when each retrieve episode may start.
         memory_timeout_s: limit of one retrieve or one update.
         memory_token_limit: longer memory text is cut before it goes into the prompt.
         history_limit: tokens of the agent's conversation beyond which old observations are cut; None never cuts.

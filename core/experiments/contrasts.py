@@ -12,7 +12,7 @@ import numpy as np
 
 from core.experiments.h1 import Outcome
 from core.experiments.power import Layers, variance_layers
-from core.experiments.statistics import Paired, TTest, holm, max_t_p, paired, t_test, task_means
+from core.experiments.statistics import Paired, TTest, holm, max_t_p, paired, t_test
 
 Value = Literal["resolved", "reward"]
 VALUES: tuple[Value, ...] = ("resolved", "reward")
@@ -76,10 +76,13 @@ def contrasts(
         seed: of the permutations.
     """
     control, *arms = outcomes
+    tasks = sorted({e.task for e in control.episodes})
 
     def pair(arm: Outcome, against: Outcome) -> Contrast:
         return Contrast(
-            arm.arm, against.arm, **{value: _measure(arm, against, value, projects, seed) for value in VALUES}
+            arm.arm,
+            against.arm,
+            **{value: measure(differences(arm, against, value), tasks, projects, seed) for value in VALUES},
         )
 
     found = [pair(arm, control) for arm in arms]
@@ -91,13 +94,21 @@ def contrasts(
     ]
 
 
-def _measure(arm: Outcome, control: Outcome, value: Value, projects: dict[str, str], seed: int) -> Measure:
-    d = differences(arm, control, value)
+def measure(d: np.ndarray, tasks: Sequence[str], clusters: dict[str, str], seed: int) -> Measure:
+    """What differences show.
+
+    Args:
+        d: treatment - control, shape (tasks, builds, repeats).
+        tasks: ids, in the order of the first axis.
+        clusters: project of each task, or what else tasks have in common.
+        seed: of the permutations.
+    """
     layers = variance_layers(d)
     by_build = [float(x) for x in d.mean(axis=(0, 2))]
     over = t_test(float(d.mean()), layers.se, layers.df) if d.shape[1] > 1 else None
-    means = (task_means(outcome.episodes, value) for outcome in (arm, control))
-    return Measure(paired(*means, projects, np.random.default_rng(seed)), layers, by_build, over)
+    means = dict(zip(tasks, d.mean(axis=(1, 2)), strict=True))
+    found = paired(means, dict.fromkeys(tasks, 0.0), clusters, np.random.default_rng(seed))
+    return Measure(found, layers, by_build, over)
 
 
 def _adjusted(

@@ -114,6 +114,19 @@ def check(options: Options, projects: dict[str, str], designs: Sequence[Design])
         raise UsageError(f"other_project needs tasks of two projects, and {options.tasks} has one")
 
 
+def derived_seed(seed: int, number: int) -> int:
+    """The seed of the ``number``-th build, order or search of a run; the first one's is the run's own."""
+    return seed if number == 1 else random.Random(f"{seed}/{number}").getrandbits(31)
+
+
+def in_turn(tasks: Sequence[str], repeats: int, rollout: str) -> list[tuple[str, int]]:
+    """(task, repeat) in the order in which an arm begins them: streams that learn on go through the tasks together."""
+    every = range(1, repeats + 1)
+    if rollout == "sequential":
+        return [(task, repeat) for task in tasks for repeat in every]
+    return [(task, repeat) for repeat in every for task in tasks]
+
+
 def blocks(
     projects: dict[str, str], seed: int, builds: int = 1, update_size: int | None = None
 ) -> Iterator[Block]:
@@ -124,7 +137,7 @@ def blocks(
         update_size: learn from at most so many tasks.
     """
     for build in range(1, builds + 1):
-        own = seed if build == 1 else random.Random(f"{seed}/{build}").getrandbits(31)
+        own = derived_seed(seed, build)
         rng = random.Random(own)
         sides = halves(list(projects), projects, rng)
         for side in sides:
@@ -161,8 +174,11 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
         alive = [arm for arm in arms if outcomes[arm.label].status == "ok"]
         if arms[0] not in alive:
             break
-        order = [(task, repeat) for repeat in range(1, options.repeats + 1) for task in block.retrieve]
-        lockstep = Lockstep(order, [arm.label for arm in alive], max(LEAST_WINDOW, 2 * share))
+        lockstep = Lockstep(
+            in_turn(block.retrieve, options.repeats, options.rollout_type),
+            [arm.label for arm in alive],
+            max(LEAST_WINDOW, 2 * share),
+        )
         run.gateway.set_turnstile(lockstep.turn)
         try:
             await asyncio.gather(

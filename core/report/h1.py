@@ -65,7 +65,7 @@ def _show(run: Run, rows: Sequence[Row], found: Sequence[Contrast], said: Sequen
         f"cross-fitted, {kept}"
     )
     out = console()
-    out.print(_arms(rows, title))
+    out.print(arms_table(rows, title))
     for start in range(0, len(found), PER_TABLE):
         out.print(_contrasts(found[start : start + PER_TABLE]))
     for failed in rows:
@@ -75,7 +75,8 @@ def _show(run: Run, rows: Sequence[Row], found: Sequence[Contrast], said: Sequen
         out.print(line, markup=False, soft_wrap=True)
 
 
-def _arms(rows: Sequence[Row], title: str) -> Table:
+def arms_table(rows: Sequence[Row], title: str) -> Table:
+    """Score, size and cost of each arm."""
     table = Table(title=title, title_justify="left")
     table.add_column("arm")
     for name in ("resolved", "AVG reward", "SE", "runs", "memory tokens", "tokens per run", "tokens", "USD"):

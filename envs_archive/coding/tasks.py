@@ -28,6 +28,8 @@ class Task:
         test_patch: unified diff that adds the hidden tests; may be empty.
         repo_path / files / git_url: exactly one is set: an existing folder, inline file contents by relative
             path, or a git repository of which `base_commit` is taken.
+        family: in a series, what tasks with the same lesson share; empty for a task with none.
+        contradicts: in a series, ids of tasks whose lesson is wrong here.
 
     A Task holds the answers. It stays in the trusted parent; what an evaluation gets is `public`.
     """
@@ -48,6 +50,8 @@ class Task:
     repo_path: Path | None = None
     files: Mapping[str, str] | None = field(default=None, hash=False)
     git_url: str | None = None
+    family: str = ""
+    contradicts: tuple[str, ...] = ()
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -120,6 +124,7 @@ def _json_object(line: str) -> dict[str, Any]:
 
 def _task_from_row(row: dict[str, Any], folder: Path) -> Task:
     texts = ("repo", "base_commit", "hints_text", "patch", "test_patch", "version", "project", "difficulty")
+    texts += ("family",)
     values = {name: _text(row, name) for name in texts}
     values["instance_id"] = _text(row, "instance_id", required=True)
     if not re.fullmatch(r"\w[^/\0]*", values["instance_id"]):
@@ -127,15 +132,20 @@ def _task_from_row(row: dict[str, Any], folder: Path) -> Task:
     values["problem_statement"] = _text(row, "problem_statement", required=True)
     values["test_cmd"] = _text(row, "test_cmd") or DEFAULT_TEST_COMMAND
     values["project"] = values["project"] or values["repo"] or values["instance_id"]
-    fail_to_pass = _test_ids(row, "FAIL_TO_PASS")
-    pass_to_pass = _test_ids(row, "PASS_TO_PASS")
+    fail_to_pass = _ids(row, "FAIL_TO_PASS")
+    pass_to_pass = _ids(row, "PASS_TO_PASS")
     if not fail_to_pass + pass_to_pass:
         raise ValueError("FAIL_TO_PASS and PASS_TO_PASS are both empty: nothing to grade")
     both = sorted(set(fail_to_pass) & set(pass_to_pass))
     if both:
         raise ValueError(f"{both[0]!r} is in both FAIL_TO_PASS and PASS_TO_PASS")
+    contradicts = _ids(row, "contradicts", "task ids") if row.get("contradicts") else ()
     return Task(
-        fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass, **values, **_workspace_source(row, folder)
+        fail_to_pass=fail_to_pass,
+        pass_to_pass=pass_to_pass,
+        contradicts=contradicts,
+        **values,
+        **_workspace_source(row, folder),
     )
 
 
@@ -152,8 +162,8 @@ def _text(row: dict[str, Any], name: str, required: bool = False) -> str:
     return value
 
 
-def _test_ids(row: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Test ids as a list or, as the SWE-bench files have them, a JSON list in a string."""
+def _ids(row: dict[str, Any], name: str, what: str = "test ids") -> tuple[str, ...]:
+    """Ids as a list or, as the SWE-bench files have them, a JSON list in a string."""
     value = row.get(name)
     if value is None:
         raise ValueError(f"missing field {name!r}")
@@ -163,7 +173,7 @@ def _test_ids(row: dict[str, Any], name: str) -> tuple[str, ...]:
         except json.JSONDecodeError as error:
             raise ValueError(f"field {name!r} is a string but not a JSON list: {error.msg}") from None
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise ValueError(f"field {name!r} must be a list of test ids")
+        raise ValueError(f"field {name!r} must be a list of {what}")
     repeated = next((item for item in value if value.count(item) > 1), None)
     if repeated is not None:
         raise ValueError(f"field {name!r} lists {repeated!r} twice")

@@ -180,7 +180,8 @@ class Agent_Workflow:
         async def stream(repeat: int) -> None:
             memory, learned = await self._build(kept, repeat), list(kept)
             for number, task in enumerate(tasks):
-                episode, recorder = await self._run_episode(task["id"], "retrieve", repeat, memory)
+                async with self._turn(task["id"], repeat):
+                    episode, recorder = await self._run_episode(task["id"], "retrieve", repeat, memory)
                 if not any(task_keys(task) & task_keys(later) for later in tasks[number + 1 :]):
                     await self._update(memory, recorder, task["id"], "retrieve", repeat)
                     learned.append(episode)

@@ -1,0 +1,260 @@
+"""The end of an H3 experiment: what the searches promised and what the test kept, and what the designs are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from core.design_file import CONTROLS, NO_MEMORY, Design, available_designs
+from core.experiments.contrasts import Measure
+from core.experiments.evaluate import Row
+from core.experiments.h3 import Found, Search, evolved_against_by_hand
+from core.experiments.power import ALPHA
+from core.experiments.structure import Structure, describe, similarity
+from core.report.tables import comparison, console, model_note, p_value, percent, points
+from core.run import Run
+
+NOT_BY_HAND = (NO_MEMORY, "raw_last", *CONTROLS)
+"""Baselines that are controls and no designs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """One design's structure beside those made by hand.
+
+    Attributes:
+        nearest, similarity: the baseline it is most like, and how much.
+        new: ideas and stores that no baseline has.
+        combined: whether no single baseline has all of its ideas and stores.
+    """
+
+    design: str
+    structure: Structure
+    nearest: str
+    similarity: float
+    new: list[str]
+    combined: bool
+
+
+def finish(run: Run, found: Found) -> bool:
+    """Compare, write it down and print it.
+
+    Returns:
+        whether every search had a winner and all designs could be scored.
+    """
+    options = run.options
+    measures = {
+        value: evolved_against_by_hand(found, run.projects, options.seed, value)
+        for value in ("resolved", "reward")
+    }
+    sources = baseline_sources(run.memo_archive)
+    structures = [_compared(d, sources) for d in [*found.winners, *found.by_hand]]
+    curses = [_curse(s, found.rows) for s in found.searches]
+    run.designs = [
+        {**row.summary(_parent(found, row.design)), **_of_search(found, row.design)} for row in found.rows
+    ]
+    run.summarise(
+        "done",
+        paired={"evolved against by hand": {v: m.summary() for v, m in measures.items() if m}},
+        searches=curses,
+        structure=[dataclasses.asdict(s) for s in structures],
+    )
+    out = console()
+    title = f"{options.name}: H3, {options.search_seeds} searches of {options.steps} steps without hints"
+    out.print(_searches(curses, title))
+    notes = ["SE over tasks (repeats averaged first); delta, interval and p paired by task."]
+    if found.rows:
+        n = next((r.score.n_tasks for r in found.rows if r.score), 0)
+        comparison(found.rows, f"test half, opened once: {n} tasks x {options.repeats} repeats", notes)
+    out.print(_structures(structures))
+    said = [
+        _in_words(found, measures["resolved"], curses),
+        *_others(structures, {d.sha for d in found.winners}),
+    ]
+    for line in [*said, *model_note(options), f"Everything is in {run.folder}"]:
+        out.print(line, markup=False, soft_wrap=True)
+    return (
+        len(found.rows) > 0
+        and all(s.best for s in found.searches)
+        and all(r.status == "ok" for r in found.rows)
+    )
+
+
+def baseline_sources(memo_archive: Path) -> dict[str, str]:
+    """Sources of all designs made by hand, by name."""
+    return {
+        name: path.read_text(encoding="utf-8")
+        for name, path in available_designs(memo_archive).items()
+        if path.parent.name == "baseline" and name not in NOT_BY_HAND
+    }
+
+
+def _compared(design: Design, sources: dict[str, str]) -> Compared:
+    source = design.path.read_text(encoding="utf-8")
+    others = {name: text for name, text in sources.items() if name != design.sha}
+    alike = {name: similarity(source, text) for name, text in others.items()}
+    nearest = max(alike, key=alike.get)
+    own = describe(source)
+    features = _features(own)
+    by_hand = {name: _features(describe(text)) for name, text in others.items()}
+    return Compared(
+        design.sha,
+        own,
+        nearest,
+        alike[nearest],
+        sorted(features - set().union(*by_hand.values())),
+        not any(features <= theirs for theirs in by_hand.values()),
+    )
+
+
+def _features(structure: Structure) -> set[str]:
+    return {*structure.ideas, *(f"keeps a {store}" for store in structure.stores)}
+
+
+def _parent(found: Found, sha: str) -> str | None:
+    return next((s.best.parent for s in found.searches if s.best and s.best.sha == sha), None)
+
+
+def _of_search(found: Found, sha: str) -> dict[str, Any]:
+    numbers = [s.number for s in found.searches if s.best and s.best.sha == sha]
+    return {"searches": numbers} if numbers else {}
+
+
+def _curse(search: Search, rows: Sequence[Row]) -> dict[str, Any]:
+    """What a search promised of its best design and what the test kept: gains over no memory, each on its own tasks."""
+    by_design = {row.design: row for row in rows}
+    best, control = search.best, search.archive.find(NO_MEMORY)
+    row = by_design.get(best.sha) if best else None
+    base = rows[0] if rows else None
+    kept = None
+    if row and row.score and base and base.score:
+        kept = row.score.reward - base.score.reward
+    return {
+        "search": search.number,
+        "seed": search.seed,
+        "designs_scored": search.scored,
+        "best": best.sha if best else None,
+        "search_reward": best.reward if best else None,
+        "search_resolved": best.resolved if best else None,
+        "search_gain": best.reward - search.archive.no_memo_reward if best else None,
+        "search_control": control.reward if control else None,
+        "test_reward": row.score.reward if row and row.score else None,
+        "test_resolved": row.score.resolved if row and row.score else None,
+        "test_gain": kept,
+    }
+
+
+def _searches(curses: Sequence[dict[str, Any]], title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("search")
+    names = ("seed", "designs scored", "best", "reward, search", "test", "resolved, search", "test")
+    names += ("gain over no_mem, search", "test")
+    for name in names:
+        table.add_column(name, justify="right")
+    for c in curses:
+        table.add_row(
+            str(c["search"]),
+            str(c["seed"]),
+            str(c["designs_scored"]),
+            c["best"] or "none",
+            _three(c["search_reward"]),
+            _three(c["test_reward"]),
+            percent(c["search_resolved"]),
+            percent(c["test_resolved"]),
+            _signed(c["search_gain"]),
+            _signed(c["test_gain"]),
+        )
+    return table
+
+
+def _three(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else points(value)
+
+
+def _structures(structures: Sequence[Compared]) -> Table:
+    table = Table(title="what they are made of (from their code; nothing is run)", title_justify="left")
+    for name in (
+        "design",
+        "lines",
+        "layers",
+        "stores",
+        "hands out",
+        "model calls",
+        "vectors",
+        "ideas",
+        "most like",
+    ):
+        table.add_column(name)
+    for c in structures:
+        s = c.structure
+        table.add_row(
+            c.design,
+            str(s.lines),
+            ", ".join(s.layers) or "-",
+            ", ".join(s.stores) or "-",
+            ", ".join(s.keys) or "-",
+            str(s.model_calls),
+            str(s.embedding_calls),
+            "; ".join(s.ideas) or "-",
+            f"{c.nearest} {c.similarity:.2f}",
+            end_section=True,
+        )
+    return table
+
+
+def _in_words(found: Found, measure: Measure | None, curses: Sequence[dict[str, Any]]) -> str:
+    """What the experiment shows and what it does not."""
+    if measure is None:
+        return "No search ended with a design that could be compared: nothing is shown."
+    p = measure.paired
+    low, high = p.range
+    searches = len(measure.by_build)
+    over = ""
+    if measure.over_builds is not None:
+        over = f", over searches {p_value(measure.over_builds.p)}"
+    figures = (
+        f"On the test half the best designs of {searches} search{'es' * (searches > 1)} resolve {points(p.delta)} "
+        f"points against the mean of {len(found.by_hand)} made by hand (95 % {points(low)} to {points(high)}; p: sign "
+        f"flip {p.p_permutation:.3f}{over}; n = {p.n} tasks, {p.better} better, {p.worse} worse)."
+    )
+    if measure.p_shown < ALPHA:
+        word = "beats designs made by hand" if p.delta > 0 else "does worse than designs made by hand"
+        verdict = f"Shown: on tasks like these evolution without hints {word}."
+    else:
+        verdict = (
+            "Not shown: that evolution without hints beats designs made by hand, or that it does worse; a gain above "
+            f"{max(0.0, 100 * high):.1f} and a loss beyond {max(0.0, -100 * low):.1f} points are ruled out at 95 %."
+        )
+    more = "" if searches >= 3 else " Fewer than three searches tell nothing about another one."
+    return f"{figures} {verdict}{more} {_shrunk(curses)}"
+
+
+def _shrunk(curses: Sequence[dict[str, Any]]) -> str:
+    both = [(c["search_gain"], c["test_gain"]) for c in curses if c["test_gain"] is not None]
+    if not both:
+        return ""
+    search, test = (sum(x) / len(both) for x in zip(*both, strict=True))
+    return (
+        f"The best of a search promised {points(search)} points of reward over no memory there and kept {points(test)} "
+        "in the test (the first figure chose the design and flatters it; the tasks differ)."
+    )
+
+
+def _others(structures: Sequence[Compared], winners: set[str]) -> list[str]:
+    """What of the winners' designs no baseline has."""
+    said = []
+    for c in structures:
+        if c.design not in winners:
+            continue
+        new = f"has what no baseline has: {', '.join(c.new)}" if c.new else "has no idea that no baseline has"
+        mixed = ", though no single one has all of its ideas" if c.combined and not c.new else ""
+        said.append(f"{c.design} {new}{mixed}; most like {c.nearest} (similarity {c.similarity:.2f}).")
+    return said
