@@ -302,7 +302,7 @@ def options_from(args: argparse.Namespace) -> Options:
         UsageError: something cannot be done as asked.
     """
     if args.plan is not None and (args.grouped or args.resume):
-        raise UsageError("--plan goes with --experiment, without --grouped or --resume")
+        raise UsageError("--plan goes with --experiment h1, h2 or h3, without --grouped or --resume")
     if args.resume:
         begun = Options.load(folder_of("--resume", args.resume) / "options.json")
         larger = {name: getattr(args, name) for name in ("max_cost_usd", "max_tokens")}
@@ -324,7 +324,7 @@ def options_from(args: argparse.Namespace) -> Options:
                 f"--experiment {kind} needs --memo_SHA: the design or designs to compare with --baseline"
             )
     elif args.plan is not None:
-        raise UsageError("--plan goes with --experiment")
+        raise UsageError("--plan goes with --experiment h1, h2 or h3")
     elif designs:
         kind = "evaluate"
     elif args.status == "test":

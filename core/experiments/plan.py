@@ -132,8 +132,8 @@ def _h2(options: Options, n: int, arms: Sequence[str], pilot: Pilot | None) -> l
     lines = [
         f"Plan of H2 (nothing is run): {', '.join(arms[1:])} against {arms[0]}; primary contrast: {arms[1]}, resolved",
         f"  tasks    {n} of {options.project}, one after the other",
-        f"  runs     {n} tasks x {k} orders x {r} repeats x {len(arms)} arms = {streams * len(arms)}, and {again} of first "
-        "tasks asked again",
+        f"  runs     {n} tasks x {k} orders x {r} repeats x {len(arms)} arms = {streams * len(arms)}, and {again} of "
+        "first tasks asked again",
         f"  updates  {streams * learning + again * (n - 1)} of memories",
         *_spending(options, streams * len(arms) + again, pilot),
     ]

@@ -14,6 +14,7 @@ LAYER = "Sub_memo_layer"
 GRAM = 5
 """Neighbouring nodes of the syntax tree that are compared as one."""
 CONTAINERS = frozenset({"dict", "list", "set", "deque", "defaultdict", "OrderedDict", "Counter"})
+LITERALS = {ast.Dict: "dict", ast.List: "list", ast.Set: "set", ast.DictComp: "dict", ast.ListComp: "list"}
 GRAPHS = frozenset({"Graph", "DiGraph", "MultiGraph", "MultiDiGraph"})
 VECTOR_CALLS = frozenset(
     {"similarity_search", "similarity_search_with_score", "get_batch_embeddings", "get_embedding"}
@@ -151,37 +152,28 @@ def _stores(tree: ast.Module) -> Iterator[str]:
             continue
         of_object = any(isinstance(t, ast.Attribute) and _name(t.value) == "self" for t in targets)
         of_class = annotation is not None and (_called(value) == "field" or _name(targets[0]) in assigned)
-        if of_object or of_class:
-            yield from _kinds([value] if annotation is None or value is not None else [annotation])
-
-
-def _kinds(values: Iterable[ast.AST | None]) -> Iterator[str]:
-    literals = {
-        ast.Dict: "dict",
-        ast.List: "list",
-        ast.Set: "set",
-        ast.DictComp: "dict",
-        ast.ListComp: "list",
-    }
-    for value in values:
-        if value is None:
-            continue
-        if type(value) in literals:
-            yield literals[type(value)]
-        elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+        if of_class and isinstance(annotation, ast.Name) and annotation.id == "str":
             yield "text"
-        elif _called(value) == "field":
-            yield from _kinds(
-                k.value.body if isinstance(k.value, ast.Lambda) else ast.Call(k.value, [], [])
-                for k in value.keywords
-                if k.arg == "default_factory"
-            )
-        elif _called(value) in CONTAINERS:
-            yield _called(value)
-        elif _called(value) in GRAPHS:
-            yield "graph"
-        elif _called(value) == "Chroma":
-            yield "vector store"
+        elif of_object or of_class:
+            yield from _kinds(value)
+
+
+def _kinds(value: ast.AST | None) -> Iterator[str]:
+    if type(value) in LITERALS:
+        yield LITERALS[type(value)]
+    elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield "text"
+    elif _called(value) == "field":
+        for keyword in value.keywords:
+            made = keyword.value
+            if keyword.arg == "default_factory":
+                yield from _kinds(made.body if isinstance(made, ast.Lambda) else ast.Call(made, [], []))
+    elif _called(value) in CONTAINERS:
+        yield _called(value)
+    elif _called(value) in GRAPHS:
+        yield "graph"
+    elif _called(value) == "Chroma":
+        yield "vector store"
 
 
 def _functions(tree: ast.Module) -> list[Function]:

@@ -165,7 +165,7 @@ def _verdict(a: Accumulation) -> str:
     left = (
         ""
         if math.isnan(rise.interval[0])
-        else f"; a rise above {100 * rise.interval[1]:.0f} points is ruled out"
+        else f"; a rise above {100 * rise.interval[1]:.0f} points is ruled out at 95 %"
     )
     if level.p_shown < ALPHA:
         word = "more" if level.paired.delta > 0 else "fewer"

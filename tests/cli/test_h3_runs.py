@@ -1,0 +1,125 @@
+"""H3 from the shell on a series of smoke tasks: two searches without hints, then the test half, opened once."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+import run_main
+from core.design_file import resolve_design
+from core.experiments import h3
+from core.options import MEMO_ARCHIVE, UsageError
+from envs_archive.coding.tasks import Split, load_tasks
+from tests.cli.series import write_series
+from tests.cli.test_runs import finish, start
+
+
+def arguments(tmp_path, *more):
+    tasks = write_series(tmp_path / "series.jsonl", 6)
+    asked = ["--experiment", "h3", "--search_seeds", "2", "--steps", "0", "--memo_SHA", "reflexion", *more]
+    return [*asked, "--tasks", str(tasks), "--train_size", "3", "--repeats", "1", "--result_dir", "first"]
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    """A finished experiment: (folder of the logs, what it printed)."""
+    tmp_path = tmp_path_factory.mktemp("h3")
+    out, _ = finish(start(tmp_path, *arguments(tmp_path)))
+    return tmp_path, out
+
+
+def archives(folder):
+    return [json.loads((folder / f"searches/{number}/archive.json").read_text()) for number in (1, 2)]
+
+
+def test_searches_are_independent_and_the_test_half_is_theirs_alone(experiment):
+    tmp_path, _ = experiment
+    folder = tmp_path / "logs/first"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["kind"], summary["state"]) == ("h3", "done")
+    one, two = summary["searches"]
+    assert one["seed"] == 42 != two["seed"] and one["designs_scored"] == two["designs_scored"] == 1
+    seal = json.loads((folder / "test_split.json").read_text())
+    tested = set(seal["update_tasks"] + seal["retrieve_tasks"])
+    winners = {one["best"], two["best"]}
+    assert set(seal["designs"]) == {"no_mem", "reflexion", *winners}
+    for path in folder.glob("evaluations/*/spec.json"):
+        spec = json.loads(path.read_text())
+        met = {task["id"] for task in spec["update_tasks"] + spec["retrieve_tasks"]}
+        assert met <= tested or not met & tested
+    assert [d["sha"] for d in summary["designs"]][:2] == ["no_mem", "reflexion"]
+    assert summary["paired"]["evolved against by hand"]["resolved"]["n"] == 2
+    assert all(record["step"] == 0 for archive in archives(folder) for record in archive["records"])
+
+
+def test_promise_and_test_stand_side_by_side_and_designs_are_taken_apart(experiment):
+    tmp_path, out = experiment
+    summary = json.loads((tmp_path / "logs/first/summary.json").read_text())
+    for search, archive in zip(summary["searches"], archives(tmp_path / "logs/first"), strict=True):
+        [best] = [r for r in archive["records"] if r["sha"] == search["best"]]
+        [tested] = [d for d in summary["designs"] if d["sha"] == search["best"]]
+        assert search["search_reward"] == best["reward"] and search["test_reward"] == tested["reward"]
+        assert search["search_gain"] == pytest.approx(best["reward"] - search["search_control"])
+    by_design = {s["design"]: s for s in summary["structure"]}
+    assert set(by_design) == {"reflexion", *(s["best"] for s in summary["searches"])}
+    assert by_design["reflexion"]["structure"]["layers"] == ["ReflectionLayer"]
+    assert all(0 < s["similarity"] < 1 for s in by_design.values())
+    said = ("gain over no_mem, search", "against the mean of 1 made by hand", "most like", "promised")
+    assert all(word in out for word in said)
+
+
+def test_an_interrupted_experiment_goes_on_to_the_same_result(experiment, tmp_path):
+    folder = tmp_path / "logs/first"
+    shutil.copytree(experiment[0] / "logs/first", folder)
+    before, calls = archives(folder), (folder / "summary.json").read_text()
+    (folder / "summary.json").unlink()
+    (folder / "searches/2/archive.json").unlink()
+    finish(start(tmp_path, "--resume", "first"))
+    assert [a["records"] for a in archives(folder)] == [a["records"] for a in before]
+    now, then = json.loads((folder / "summary.json").read_text()), json.loads(calls)
+    assert now["searches"] == then["searches"] and now["paired"] == then["paired"]
+    assert now["calls"]["total"] == then["calls"]["total"]
+
+
+def test_the_test_half_is_opened_once_and_again_only_for_the_same(tmp_path):
+    made = [resolve_design(name, MEMO_ARCHIVE) for name in ("no_mem", "reflexion", "awm")]
+    split = Split(["a"], ["b", "c"])
+    h3.open_test_split(tmp_path, made[:2], split)
+    h3.open_test_split(tmp_path, made[:2], split)
+    for designs, tasks, named in (
+        (made, split, "awm"),
+        (made[:1], split, "reflexion"),
+        (made[:2], Split(["a"], ["b"]), "other tasks"),
+    ):
+        with pytest.raises(UsageError, match=f"opened before.*not opened again for {named}"):
+            h3.open_test_split(tmp_path, designs, tasks)
+    with pytest.raises(UsageError, match="sources"):
+        changed = tmp_path / "changed.py"
+        changed.write_text("")
+        h3.open_test_split(tmp_path, [made[0], dataclasses.replace(made[1], path=changed)], split)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--hints", "full"], "evolution without hints"),
+        (["--train_size", "6"], "leaves no task to score"),
+        (["--memo_SHA", "no_mem"], "names only the control"),
+        (["--orders", "2"], "--orders goes with --experiment h2"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(tmp_path, more, message):
+    args = run_main.parser().parse_args([*arguments(tmp_path), *more])
+    tasks = {task.instance_id: task for task in load_tasks(args.tasks)}
+    with pytest.raises(UsageError) as refused:
+        options = run_main.options_from(args)
+        names = [options.baseline, *(name for name in options.memo_SHA if name != options.baseline)]
+        h3.check(options, tasks, [resolve_design(name, MEMO_ARCHIVE) for name in names])
+    assert message in str(refused.value)
+
+
+def test_the_plan_counts_searches_and_test(tmp_path):
+    out, _ = finish(start(tmp_path, *arguments(tmp_path, "--plan")))
+    assert "2 searches x 9 = 18 at most, and 9 on the test half (4 designs x 2 tasks x 1 repeats)" in out
+    assert not (tmp_path / "logs").exists()
