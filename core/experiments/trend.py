@@ -42,8 +42,9 @@ class Trend(TTest):
 
     @property
     def p_both(self) -> float:
-        """The larger of the two p, unadjusted."""
-        return max(self.p_permutation, 0.0 if math.isnan(self.p) else self.p)
+        """The larger of the two p, unadjusted; 1 where orders cannot be compared, since then nothing holds for another
+        order."""
+        return max(self.p_permutation, 1.0 if math.isnan(self.p) else self.p)
 
 
 def rises(differences: np.ndarray) -> np.ndarray:

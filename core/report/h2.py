@@ -162,6 +162,8 @@ def _verdict(a: Accumulation) -> str:
         return f"Shown: in this project {a.arm} is worth more the more tasks it has seen."
     if rise.p_shown < ALPHA:
         return f"Shown: in this project {a.arm} is worth less the more tasks it has seen."
+    if len(rise.by_order) < 2:
+        return "One order shows no rise that would hold for another one (--orders)."
     left = (
         ""
         if math.isnan(rise.interval[0])

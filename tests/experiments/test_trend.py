@@ -29,7 +29,7 @@ def test_the_permutation_p_is_that_of_scipy():
     )
     found = trend(d[None], np.random.default_rng(4))
     assert found.p_permutation == pytest.approx(against.pvalue, abs=0.03)
-    assert math.isnan(found.p) and found.p_shown == found.p_permutation
+    assert math.isnan(found.p) and found.p_shown == 1  # one order tells nothing about another
 
 
 @given(st.integers(1, 5), st.integers(3, 12), st.integers(0, 2**32), st.floats(-3, 3))
