@@ -49,8 +49,8 @@ def data(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_task_after_a_decision_starts_from_the_changed_library(data):
-    assert run(data) == 0 and run(data, "--check") == 0
+def test_a_task_after_a_decision_starts_from_the_changed_library_and_is_checked(data, capsys):
+    assert run(data) == 0
     rows = [json.loads(line) for line in (data / "longitudinal.jsonl").read_text().splitlines()]
     assert [(row["family"], row["contradicts"]) for row in rows] == [
         ("price", []),
@@ -60,13 +60,8 @@ def test_a_task_after_a_decision_starts_from_the_changed_library(data):
     assert [row["repo_path"].split("/")[0] for row in rows] == ["longitudinal_repos"] * 2
     assert "count + 3" in trees[0]["shop.py"] and "== 6" in trees[0]["tests/test_shop.py"]
     assert "count * 3" in trees[1]["shop.py"] and "== 5" in trees[1]["tests/test_shop.py"]
-    assert all(
-        len(row["FAIL_TO_PASS"]) == 2 for row in rows
-    )  # each of them undoes what the other one repairs
-
-
-def test_a_spoilt_tree_of_a_series_is_found(data, capsys):
-    run(data)
+    # Each of them undoes what the other one repairs.
+    assert all(len(row["FAIL_TO_PASS"]) == 2 for row in rows)
     (data / "longitudinal_repos" / "clubledger-01" / "notes.txt").write_text("the answer\n")
     assert run(data, "--check") == 1
     assert "longitudinal_repos/clubledger-01: differs" in capsys.readouterr().err
@@ -113,7 +108,7 @@ def committed():
         yield project, folder, dataset.load_bugs(project, folder / "bugs.yaml")
 
 
-@pytest.mark.parametrize(("project", "folder", "bugs"), committed(), ids=generate_dataset.SERIES)
+@pytest.mark.parametrize(("project", "folder", "bugs"), list(committed()), ids=generate_dataset.SERIES)
 def test_committed_series_give_nothing_away(project, folder, bugs):
     decisions = load_decisions(folder / "decisions.yaml")
     assert check_series(project, bugs, decisions) == []
