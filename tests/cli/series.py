@@ -8,12 +8,13 @@ DATA = ROOT / "data/coding"
 
 
 def write_series(path, count=6):
-    """``count`` tasks of the project ``smoke``; the last one contradicts the first."""
+    """``count`` tasks of the project ``smoke``, all but one of which are quickly solved; the last one contradicts the
+    first."""
     rows = [json.loads(line) for line in (DATA / "samples.jsonl").read_text().splitlines()]
     series = []
     for number in range(count):
-        row = dict(rows[number % len(rows)])
-        told = row["problem_statement"] if number < len(rows) else f"Still there: {row['problem_statement']}"
+        row = dict(rows[number == 1])
+        told = f"Report {number}: {row['problem_statement']}"
         row |= {"instance_id": f"smoke-{number}", "project": "smoke", "problem_statement": told}
         row |= {"repo_path": str(DATA / row["repo_path"]), "family": "f"}
         series.append(row)

@@ -25,7 +25,7 @@ TASKS = [f"smoke-{i}" for i in range(5)]
 def arguments(tmp_path, name="first"):
     tasks = write_series(tmp_path / "series.jsonl", len(TASKS))
     (tmp_path / "bad.py").write_text(BROKEN)
-    arms = f"trajectory_retrieval,{tmp_path / 'bad.py'}"
+    arms = f"raw_last,{tmp_path / 'bad.py'}"
     asked = ["--experiment", "h2", "--project", "smoke", "--memo_SHA", arms, "--orders", "2"]
     return [*asked, "--tasks", str(tasks), "--result_dir", name]
 
@@ -61,12 +61,12 @@ def test_both_arms_go_through_the_same_orders_and_learn_on_from_their_own_runs(e
     folder, *_ = experiment
     steps = read_stream(folder / "stream.csv")
     for number, (seed, order) in enumerate(orders(TASKS, 42, 2), 1):
-        for arm in ("no_mem", "trajectory_retrieval"):
+        for arm in ("no_mem", "raw_last"):
             own = [s for s in steps if (s.arm, s.order, s.part) == (arm, number, "stream")]
             assert [s.task for s in sorted(own, key=lambda s: s.position)] == order
             spec = json.loads((folder / f"evaluations/{arm}_order{number}_1/spec.json").read_text())
             assert (spec["seed"], spec["rollout"], spec["update_tasks"]) == (seed, "sequential", [])
-        mine = [s for s in steps if (s.arm, s.order, s.part) == ("trajectory_retrieval", number, "stream")]
+        mine = [s for s in steps if (s.arm, s.order, s.part) == ("raw_last", number, "stream")]
         tokens = [s.memory_tokens for s in sorted(mine, key=lambda s: s.position)]
         assert tokens[0] == 0 and max(tokens[1:]) > 0  # it begins with nothing and has something later
     assert {s.memory_tokens for s in steps if s.arm == "no_mem"} == {0}
@@ -75,14 +75,12 @@ def test_both_arms_go_through_the_same_orders_and_learn_on_from_their_own_runs(e
 def test_first_tasks_are_asked_again_with_the_memory_of_all_others(experiment):
     folder, *_ = experiment
     steps = [s for s in read_stream(folder / "stream.csv") if s.part == "again"]
-    assert {s.arm for s in steps} == {"trajectory_retrieval"} and len(steps) == 2 * AGAIN
+    assert {s.arm for s in steps} == {"raw_last"} and len(steps) == 2 * AGAIN
     for number, (_, order) in enumerate(orders(TASKS, 42, 2), 1):
         assert sorted(s.task for s in steps if s.order == number) == sorted(order[:AGAIN])
-        spec = json.loads(
-            (folder / f"evaluations/trajectory_retrieval_again{number}_1/spec.json").read_text()
-        )
+        spec = json.loads((folder / f"evaluations/raw_last_again{number}_1/spec.json").read_text())
         assert [task["id"] for task in spec["update_tasks"]] == order and spec["rollout"] == "batched"
-    asked = folder / "evaluations/trajectory_retrieval_again1_1/episodes.jsonl"
+    asked = folder / "evaluations/raw_last_again1_1/episodes.jsonl"
     for line in asked.read_text().splitlines():
         episode = json.loads(line)  # no memory holds the task that it is asked about
         assert episode["init"]["problem_statement"].strip() not in json.dumps(episode["memory_retrieved"])
@@ -97,14 +95,14 @@ def test_the_result_has_its_curve_its_figures_and_its_sentences(experiment):
     assert [c["mean"] for c in summary["curve"]] == [
         c.mean for value in ("resolved", "reward") for c in curves(steps, value)
     ]
-    found = summary["paired"]["trajectory_retrieval"]
+    found = summary["paired"]["raw_last"]
     assert found["control"] == "no_mem" and len(found["resolved"]["rise"]["by_order"]) == 2
     assert found["resolved"]["n"] == 5 and sum(g["runs"] for g in found["groups"]) == 10
     assert found["again"]["runs"] == 2 * AGAIN
     assert all((folder / f"figures/h2_stream.{kind}").stat().st_size > 5000 for kind in ("png", "svg"))
     said = (
         "cannot learn",
-        "Primary: trajectory_retrieval resolves",
+        "Primary: raw_last resolves",
         "nothing follows for others",
         "no series",
     )
