@@ -57,7 +57,7 @@ def finish(run: Run, outcomes: Sequence[Outcome], steps: Sequence[Step]) -> bool
     for failed in rows:
         if failed.error:
             out.print(f"{failed.design}: {failed.status}: {failed.error.splitlines()[-1]}", markup=False)
-    said = [sentence(a, number == 0, run) for number, a in enumerate(found)]
+    said = [sentence(a, number == 0) for number, a in enumerate(found)]
     notes = [*said, *(_limits(run) if found else []), *model_note(run.options)]
     notes += [f"Figure: {path}" for path in drawn[:1]]
     for line in [*notes, f"Everything is in {run.folder}"]:
@@ -137,7 +137,7 @@ def _again(again: Again | None) -> str:
     return "-" if again is None else f"{again.runs}: {again.won} won, {again.lost} lost"
 
 
-def sentence(a: Accumulation, primary: bool, run: Run) -> str:
+def sentence(a: Accumulation, primary: bool) -> str:
     """What can and what cannot be concluded about one arm, with the figures it rests on."""
     level, rise = a.level["resolved"], a.rise["resolved"]
     low, high = level.paired.range
@@ -145,7 +145,7 @@ def sentence(a: Accumulation, primary: bool, run: Run) -> str:
         f"{'Primary: ' if primary else 'Further: '}{a.arm} resolves {points(level.paired.delta)} points against "
         f"{a.control} (95 % {points(low)} to {points(high)}, p {level.p_shown:.3f}, n = {level.paired.n} tasks), and "
         f"from the first task to the last that difference changes by {points(rise.delta)} points"
-        f"{_over_orders(rise)} (p {rise.p_shown:.3f}, {run.options.orders} orders)."
+        f"{_over_orders(rise)} (p {rise.p_shown:.3f}, {len(rise.by_order)} orders)."
     ]
     return " ".join([*parts, _verdict(a), _misled(a), *_forgotten(a)])
 

@@ -72,7 +72,7 @@ def finish(run: Run, found: Found) -> bool:
         comparison(found.rows, f"test half, opened once: {n} tasks x {options.repeats} repeats", notes)
     out.print(_structures(structures))
     said = [
-        _in_words(found, measures["resolved"], curses),
+        in_words(found, measures["resolved"], curses),
         *_others(structures, {d.sha for d in found.winners}),
     ]
     for line in [*said, *model_note(options), f"Everything is in {run.folder}"]:
@@ -210,7 +210,7 @@ def _structures(structures: Sequence[Compared]) -> Table:
     return table
 
 
-def _in_words(found: Found, measure: Measure | None, curses: Sequence[dict[str, Any]]) -> str:
+def in_words(found: Found, measure: Measure | None, curses: Sequence[dict[str, Any]]) -> str:
     """What the experiment shows and what it does not."""
     if measure is None:
         return "No search ended with a design that could be compared: nothing is shown."

@@ -11,7 +11,7 @@ import pytest
 import run_main
 from core.design_file import resolve_design
 from core.experiments import h2
-from core.experiments.h2 import AGAIN, orders
+from core.experiments.h2 import AGAIN, WINDOW, orders
 from core.experiments.stream import curves, read_stream
 from core.options import MEMO_ARCHIVE, UsageError
 from envs_archive.coding.tasks import load_tasks
@@ -70,6 +70,23 @@ def test_both_arms_go_through_the_same_orders_and_learn_on_from_their_own_runs(e
         tokens = [s.memory_tokens for s in sorted(mine, key=lambda s: s.position)]
         assert tokens[0] == 0 and max(tokens[1:]) > 0  # it begins with nothing and has something later
     assert {s.memory_tokens for s in steps if s.arm == "no_mem"} == {0}
+
+
+def test_no_arm_runs_ahead_of_the_other(experiment):
+    """By the order in which the model was first called for each task."""
+    folder, *_ = experiment
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as ledger:
+        rows = ledger.execute(
+            "select evaluation, task from calls where purpose = 'act' and evaluation like '%order%' "
+            "group by evaluation, task order by min(id)"
+        ).fetchall()
+    for number, (_, order) in enumerate(orders(TASKS, 42, 2), 1):
+        reached = dict.fromkeys((f"no_mem_order{number}_1", f"raw_last_order{number}_1"), -1)
+        for evaluation, task in rows:
+            if evaluation in reached:
+                reached[evaluation] = order.index(task)
+                assert abs(max(reached.values()) - min(reached.values())) <= WINDOW + 1
+        assert set(reached.values()) == {len(TASKS) - 1}
 
 
 def test_first_tasks_are_asked_again_with_the_memory_of_all_others(experiment):

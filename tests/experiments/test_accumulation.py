@@ -10,6 +10,7 @@ from core.experiments.accumulation import accumulations
 from core.experiments.h2 import AGAIN, opposites, orders, step_of
 from core.experiments.stream import curves, read_stream, write_stream
 from core.options import PROJECT_ROOT
+from core.report.h2 import sentence
 from core.report.h2_figure import draw
 from envs_archive.coding.tasks import Task, load_tasks
 from evals.contract import Episode
@@ -91,6 +92,25 @@ def test_a_memory_that_changes_nothing_shows_nothing():
     [found] = accumulations(steps(even), seed=0)
     assert found.rise["resolved"].p_shown == 1 and found.level["resolved"].p_shown == 1
     assert all(group.gained == group.lost == 0 for group in found.groups)
+
+
+def test_sentences_claim_a_rise_only_where_there_is_one():
+    [grows] = accumulations(steps(lambda s: 1.0 if even(s) else s.position / 24), seed=0)
+    assert "Shown: in this project memory is worth more the more tasks it has seen." in sentence(grows, True)
+    [fades] = accumulations(steps(lambda s: 1.0 - s.position / 24 if even(s) else 0.0), seed=0)
+    assert "Shown: in this project memory is worth less" in sentence(fades, True)
+    [level] = accumulations(steps(lambda s: 1.0), seed=0)
+    assert "Shown: with it more tasks are resolved. Not shown: that this grows" in sentence(level, True)
+    [same] = accumulations(steps(even), seed=0)
+    assert "Not one task came out differently" in sentence(same, False) and "Further: memory" in sentence(
+        same, False
+    )
+    [chance] = accumulations(steps(lambda s: 0.5), seed=0)
+    assert "Not shown: that memory accumulates anything of use" in sentence(chance, True)
+    [one] = accumulations(steps(lambda s: 1.0 if even(s) else s.position / 24, count=1), seed=0)
+    assert "One order shows no rise" in sentence(one, True) and "Shown: " not in sentence(one, True)
+    for found in (grows, fades, level, same, chance, one):
+        assert "nan" not in sentence(found, True)
 
 
 def test_harm_by_what_is_contradicted_is_counted_where_it_happens():

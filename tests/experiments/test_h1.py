@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.experiments import grouped
 from core.experiments.contrasts import contrasts, differences
-from core.experiments.h1 import Outcome, blocks, halves, write_pairs
+from core.experiments.h1 import Outcome, blocks, halves, in_turn, write_pairs
 from core.experiments.power import variance_layers
 from core.experiments.statistics import paired_t
 from core.report.verdict import sentences
@@ -76,6 +76,11 @@ def arms(seed, gains, builds=1, repeats=3):
     for number, gain in enumerate(gains):
         made.append(outcome(f"arm{number}", rng.binomial(1, np.clip(chance + gain, 0, 1)), TASKS))
     return made
+
+
+def test_streams_that_learn_on_go_through_the_tasks_together():
+    assert in_turn(["a", "b"], 2, "batched") == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+    assert in_turn(["a", "b"], 2, "sequential") == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
 
 
 def test_contrasts_average_repeats_and_builds_first():
