@@ -181,8 +181,9 @@ async def _one_stream(
     if arm.learns and len(order) > AGAIN:
         first = {e.task: e for e in episodes if e.repeat == 1}
         learned = [first[task] for task in order]
-        # The batched rollout leaves a task out of the memory it is asked with.
-        again = await asked.evaluate_on(label, path, f"again{number}", order, order[:AGAIN], 1, learned)
+        # The batched rollout leaves a task out of the memory it is asked with. --export takes the first mode by name,
+        # which has to be the stream's own memory.
+        again = await asked.evaluate_on(label, path, f"revisit{number}", order, order[:AGAIN], 1, learned)
         if _failed(again, outcome):
             return
         seen += [step_of(run.tasks, order, label, number, e, "again") for e in again.episodes]

@@ -14,6 +14,7 @@ from core.experiments import h2
 from core.experiments.h2 import AGAIN, WINDOW, orders
 from core.experiments.stream import curves, read_stream
 from core.options import MEMO_ARCHIVE, UsageError
+from core.saved_memory import evaluations_of
 from envs_archive.coding.tasks import load_tasks
 from tests.cli.series import DATA, write_series
 from tests.cli.test_h1_runs import BROKEN
@@ -95,9 +96,9 @@ def test_first_tasks_are_asked_again_with_the_memory_of_all_others(experiment):
     assert {s.arm for s in steps} == {"raw_last"} and len(steps) == 2 * AGAIN
     for number, (_, order) in enumerate(orders(TASKS, 42, 2), 1):
         assert sorted(s.task for s in steps if s.order == number) == sorted(order[:AGAIN])
-        spec = json.loads((folder / f"evaluations/raw_last_again{number}_1/spec.json").read_text())
+        spec = json.loads((folder / f"evaluations/raw_last_revisit{number}_1/spec.json").read_text())
         assert [task["id"] for task in spec["update_tasks"]] == order and spec["rollout"] == "batched"
-    asked = folder / "evaluations/raw_last_again1_1/episodes.jsonl"
+    asked = folder / "evaluations/raw_last_revisit1_1/episodes.jsonl"
     for line in asked.read_text().splitlines():
         episode = json.loads(line)  # no memory holds the task that it is asked about
         assert episode["init"]["problem_statement"].strip() not in json.dumps(episode["memory_retrieved"])
@@ -124,6 +125,11 @@ def test_the_result_has_its_curve_its_figures_and_its_sentences(experiment):
         "no series",
     )
     assert all(word in out for word in said)
+
+
+def test_what_is_exported_is_the_memory_of_a_whole_stream(experiment):
+    folder, *_ = experiment
+    assert evaluations_of(folder, "raw_last")[0].name == "raw_last_order1_1"
 
 
 def test_a_killed_experiment_goes_on_with_what_it_had(experiment):
