@@ -40,16 +40,16 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
     target = folder / "figures"
     target.mkdir(exist_ok=True)
     written = []
-    with _matplotlib():
+    with drawing():
         if drawn:
-            written += _save(_paired_deltas(drawn, report.run.model), target / "paired_deltas")
+            written += save_figure(_paired_deltas(drawn, report.run.model), target / "paired_deltas")
         if past is not None:
-            written += _save(_reward_over_steps(past, report.run.model), target / "reward_over_steps")
+            written += save_figure(_reward_over_steps(past, report.run.model), target / "reward_over_steps")
     return written
 
 
 @contextlib.contextmanager
-def _matplotlib() -> Iterator[None]:
+def drawing() -> Iterator[None]:
     """matplotlib with settings of its own: nothing of the user's changes the figures, and it leaves nothing behind."""
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a sign that the font has not
@@ -66,7 +66,8 @@ def _matplotlib() -> Iterator[None]:
             yield
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure in all ``FORMATS``, inside ``drawing``; returns the paths."""
     paths = []
     for kind, metadata in FORMATS.items():
         path = stem.with_suffix(f".{kind}")

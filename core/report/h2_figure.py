@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.experiments.stream import WIDTH, Curve
+from core.report.figures import drawing, save_figure
+from core.report.html.safe import visible
 
 COLOURS = ("#555555", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Told apart by readers who see no red or green (Okabe & Ito); the control is grey."""
@@ -18,29 +20,24 @@ def draw(resolved: Sequence[Curve], reward: Sequence[Curve], title: str, folder:
         resolved, reward: curves of all arms, control first (``core.experiments.stream.curves``).
         title: one line over the figure.
     """
-    # Imported late: it takes a second, and only a finished experiment draws.
-    import matplotlib
-    from matplotlib.figure import Figure
+    with drawing():
+        from matplotlib.figure import Figure  # imported late: only a finished experiment draws
 
-    with matplotlib.rc_context({"svg.hashsalt": "h2", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(10, 6.4), layout="constrained")
         axes = figure.subplots(2, 2, sharex=True)
         for column, (group, name) in enumerate(((resolved, "resolved tasks"), (reward, "reward"))):
             _outcome(axes[0][column], group, f"{name}, mean over {WIDTH} positions")
             _gain(axes[1][column], group, f"gain so far in {name}")
         axes[0][0].legend(loc="best", frameon=False)
-        figure.suptitle(title)
+        figure.suptitle(visible(title))
         figure.supxlabel("position in the stream; bands: 95 % t intervals over orders")
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / "h2_stream.png", folder / "h2_stream.svg"]
-        figure.savefig(paths[0], dpi=120, metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"Date": None, "Creator": None})
-    return paths
+        return save_figure(figure, folder / "h2_stream")
 
 
 def _outcome(axis, curves: Sequence[Curve], label: str) -> None:
     for curve, colour in zip(curves, _colours(curves), strict=True):
-        axis.plot(curve.positions, curve.mean, color=colour, label=curve.arm)
+        axis.plot(curve.positions, curve.mean, color=colour, label=visible(curve.arm))
         axis.fill_between(curve.positions, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
     axis.set_ylim(-0.02, 1.02)
     axis.set_title(label, fontsize=9)
