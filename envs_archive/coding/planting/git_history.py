@@ -1,0 +1,1 @@
+async def mine(*a): raise NotImplementedError

@@ -1,0 +1,270 @@
+"""The issue of a task, as a user would report it: what was called, what was expected, what came instead.
+
+It is made from the failures that an agent can see, never from the edit; `gives_away` looks at every text once more.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from .hidden_tests import find_function, function_of
+
+MAX_SNIPPET_LINES = 14
+OTHER_CASES = 2
+_SHORT = 8  # characters of a changed line that are found anywhere
+_HELPERS = frozenset({"list", "tuple", "set", "dict", "sorted", "len", "str", "repr", "int", "type", "next", "isinstance"})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One failure in the words of its test.
+
+    Attributes:
+        called: name of what was called.
+        snippet: code that shows it.
+        expected / actual: sentences or values; ``kind`` says which: value, error, no_error, other.
+    """
+
+    called: str
+    snippet: str
+    kind: str
+    expected: str = ""
+    actual: str = ""
+    given: str = ""
+
+
+def observe(test: str, failure: Mapping[str, Any], source: str) -> Observation | None:
+    """What a test's failure shows; None when its code cannot be read."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
+    function = find_function(tree, function_of(test).names)
+    line = failure["line"]
+    if function is None or line is None or not function.lineno <= line <= (function.end_lineno or 0):
+        return None
+    path = _path_to(function, line)
+    if not path:
+        return None
+    reader = _Reader(source, failure, path)
+    return reader.observation(_setup(source, function, path[0]))
+
+
+def _path_to(function: ast.AST, line: int) -> list[ast.stmt]:
+    """The statements around a line, from the outermost to the innermost."""
+    path: list[ast.stmt] = []
+    body = function.body
+    while body:
+        inner = next((n for n in body if n.lineno <= line <= (n.end_lineno or n.lineno)), None)
+        if inner is None:
+            break
+        path.append(inner)
+        blocks = [getattr(inner, name, []) for name in ("body", "orelse", "finalbody")]
+        body = [n for block in blocks if isinstance(block, list) for n in block if isinstance(n, ast.stmt)]
+    return path
+
+
+def _setup(source: str, function: ast.AST, failing: ast.stmt) -> list[str]:
+    """What the test does before, without what it checks on the way."""
+    lines: list[str] = []
+    for node in function.body:
+        if node is failing:
+            break
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not text and not _checks(node):
+            lines += _dedented(source, node).splitlines()
+    return lines
+
+
+def _checks(node: ast.stmt) -> bool:
+    """Whether a statement, or one in it, is a check of a test."""
+    return any(isinstance(n, ast.Assert) or (isinstance(n, ast.Call) and _is_check(n)) for n in ast.walk(node))
+
+
+def _is_check(node: ast.Call) -> bool:
+    name = _called(node)
+    return name.startswith("assert") or name in ("raises", "warns", "fail")
+
+
+def _called(node: ast.AST) -> str:
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _dedented(source: str, node: ast.stmt, last: int | None = None) -> str:
+    lines = source.splitlines()[node.lineno - 1 : last or node.end_lineno]
+    return textwrap.dedent("\n".join(lines))
+
+
+class _Reader:
+    def __init__(self, source: str, failure: Mapping[str, Any], path: Sequence[ast.stmt]) -> None:
+        self.source, self.failure, self.path = source, failure, path
+        self.statement = path[-1]
+
+    def text(self, node: ast.AST) -> str:
+        return textwrap.dedent(ast.get_source_segment(self.source, node) or "")
+
+    def observation(self, setup: list[str]) -> Observation:
+        statement = self.statement
+        check = statement.value if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) else None
+        raised = self.failure["type"]
+        if raised == "Failed" and "DID NOT RAISE" in self.failure["message"]:
+            return self._no_error(setup)
+        if raised == "AssertionError" and isinstance(statement, ast.Assert):
+            return self._asserted(setup, statement.test)
+        if raised == "AssertionError" and check is not None and _is_check(check) and check.args:
+            return self._unittest(setup, check)
+        return self._error(setup)
+
+    def _asserted(self, setup: list[str], test: ast.expr) -> Observation:
+        if isinstance(test, ast.Compare) and len(test.ops) == 1:
+            left, right = test.left, test.comparators[0]
+            _, got, wanted = self.failure["compared"] or ["", "", ""]
+            if _calls(right) and not _calls(left):
+                left, right, got, wanted = right, left, wanted, got
+            if isinstance(test.ops[0], ast.Eq):
+                return self._make(setup, left, "value", wanted or self.text(right), got)
+            return self._make(setup, left, "other", self.text(test), got)
+        return self._make(setup, test, "other", self.text(test), "")
+
+    def _unittest(self, setup: list[str], check: ast.Call) -> Observation:
+        first, *more = check.args
+        if "Equal" in _called(check) and more:
+            if _calls(more[0]) and not _calls(first):
+                first, more = more[0], [first]
+            return self._make(setup, first, "value", self.text(more[0]), self._message())
+        return self._make(setup, first, "other", f"{_called(check)}({', '.join(map(self.text, check.args))})", "")
+
+    def _no_error(self, setup: list[str]) -> Observation:
+        wanted = re.search(r"DID NOT RAISE.*?(\w+)'?>?\)?$", self.failure["message"])
+        block = next((s for s in reversed(self.path) if isinstance(s, ast.With)), self.statement)
+        body = block.body if isinstance(block, ast.With) else [block]
+        snippet = [line for node in body for line in _dedented(self.source, node).splitlines()]
+        name = self._name(body[-1])
+        return Observation(
+            name, _joined(setup, snippet), "no_error", wanted.group(1) if wanted else "an error", given=self._given()
+        )
+
+    def _error(self, setup: list[str]) -> Observation:
+        outer = self.path[0]
+        text = _dedented(self.source, outer, self.statement.end_lineno)
+        node: ast.AST = self.statement
+        if isinstance(self.statement, ast.Assert):
+            node = self.statement.test.left if isinstance(self.statement.test, ast.Compare) else self.statement.test
+            text = self.text(node) if outer is self.statement else text
+        error = ": ".join(part for part in (self.failure["type"], self._message()) if part)
+        return Observation(self._name(node), _joined(setup, text.splitlines()), "error", "", error, self._given())
+
+    def _make(self, setup: list[str], node: ast.expr, kind: str, expected: str, actual: str) -> Observation:
+        outer = self.path[0]
+        if outer is self.statement:
+            lines = self.text(node).splitlines()
+        else:  # in a loop or a block: shown as it stands
+            lines = _dedented(self.source, outer, self.statement.end_lineno).splitlines()
+        return Observation(self._name(node), _joined(setup, lines), kind, expected, actual, self._given())
+
+    def _name(self, node: ast.AST) -> str:
+        names = [_called(n) for n in ast.walk(node) if isinstance(n, ast.Call)]
+        return next((name for name in names if name and name not in _HELPERS and not name.startswith("assert")), "")
+
+    def _message(self) -> str:
+        lines = self.failure["message"].splitlines()
+        return lines[0][:200] if lines else ""
+
+    def _given(self) -> str:
+        pairs = [f"{name} = {value}" for name, value in self.failure["parameters"].items() if value]
+        return ", ".join(pairs)
+
+
+def _calls(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Call) for n in ast.walk(node))
+
+
+def _joined(setup: list[str], lines: list[str]) -> str:
+    kept = [*setup, *lines]
+    if len(kept) > MAX_SNIPPET_LINES:
+        kept = ["...", *kept[-MAX_SNIPPET_LINES:]]
+    return textwrap.dedent("\n".join(kept)).strip("\n")
+
+
+def write_issue(observations: Sequence[Observation], project: str, failing: int, rng: Random) -> str:
+    """The text of an issue; the first observation is told in full, a few others in a line each.
+
+    Args:
+        failing: how many tests fail, for how far the trouble goes.
+    """
+    first = observations[0]
+    parts = [_title(first, project, rng), ""]
+    parts += [rng.choice(("What I ran:", "This shows it:", "To see it:")), "", textwrap.indent(first.snippet, "    "), ""]
+    if first.given:
+        parts += [f"with {first.given}.", ""]
+    parts.append(_outcome(first, rng))
+    others = [o for o in observations[1:] if o.snippet != first.snippet][:OTHER_CASES]
+    told = [_in_a_line(o) for o in others]
+    if any(told):
+        parts += ["", rng.choice(("The same trouble elsewhere:", "Also wrong:", "Other cases I met:"))]
+        parts += [f"- {line}" for line in dict.fromkeys(told) if line]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _title(first: Observation, project: str, rng: Random) -> str:
+    what = f"`{first.called}`" if first.called else f"{project}"
+    if first.kind == "error":
+        error = first.actual.partition(":")[0]
+        return rng.choice((f"{what} fails with {error}", f"{error} from {what}", f"Unexpected {error} in {what}"))
+    if first.kind == "no_error":
+        return rng.choice((f"{what} accepts what it should refuse", f"No {first.expected} from {what}"))
+    return rng.choice((f"Wrong result from {what}", f"{what} gives an unexpected result", f"{what} is off"))
+
+
+def _outcome(seen: Observation, rng: Random) -> str:
+    if seen.kind == "error":
+        return f"It ends with `{seen.actual}`; it should simply work."
+    if seen.kind == "no_error":
+        return f"I expected {seen.expected}, but nothing is raised."
+    if seen.kind == "value" and seen.actual and seen.actual != seen.expected:
+        return rng.choice(
+            (f"Expected: {seen.expected}\nActual: {seen.actual}", f"I expected {seen.expected}, but got {seen.actual}.")
+        )
+    if seen.kind == "value":
+        return f"I expected {seen.expected}, but that is not what comes out."
+    return f"This should hold, and does not: `{' '.join(seen.expected.split())}`" + (
+        f" (the value is {seen.actual})" if seen.actual else ""
+    )
+
+
+def _in_a_line(seen: Observation) -> str:
+    if len(seen.snippet.splitlines()) != 1:
+        return ""
+    case = f"`{seen.snippet}`" + (f" with {seen.given}" if seen.given else "")
+    if seen.kind == "error":
+        return f"{case}: {seen.actual}"
+    if seen.kind == "no_error":
+        return f"{case}: no {seen.expected}"
+    if seen.kind == "value":
+        return f"{case}: expected {seen.expected}" + (f", got {seen.actual}" if seen.actual else "")
+    return ""
+
+
+def gives_away(issue: str, patch: str, hidden: Sequence[str] = ()) -> str | None:
+    """Why a text tells more than a user knows: a changed line, a changed file, a hidden test; None when it does not."""
+    told = " ".join(issue.split())
+    for line in patch.splitlines():
+        if line.startswith(("--- ", "+++ ")):
+            name = line[4:].removeprefix("a/").removeprefix("b/")
+            if name in issue or re.search(rf"(?<![\w/]){re.escape(name.rpartition('/')[2])}\b", issue):
+                return f"it names the changed file {name}"
+        elif line.startswith(("+", "-")):
+            changed = " ".join(line[1:].split())
+            if len(changed) > _SHORT and changed in told:
+                return f"it quotes a changed line: {changed}"
+    for name in hidden:
+        if re.search(rf"\b{re.escape(name)}\b", issue):
+            return f"it names the hidden test {name}"
+    return None
