@@ -123,7 +123,9 @@ class Coding_Env(Basic_Env):
         self._folder = Path(tempfile.mkdtemp(prefix="episode-", dir=self._scratch))
         await asyncio.to_thread(make_workspace, Path(row["base"]), self._workspace)
         self._session = await self._open.enter_async_context(
-            Session(self._sandbox, self._workspace, command_limits(self._config), env=import_path(row["base"]))
+            Session(
+                self._sandbox, self._workspace, command_limits(self._config), env=import_path(row["base"])
+            )
         )
         self._task, self._submitted, self.verdict = task, False, None
         recorder = CodingRecorder()

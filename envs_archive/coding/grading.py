@@ -191,9 +191,7 @@ def _put(tree: Path, name: str, content: bytes | None) -> None:
     path.write_bytes(content)
 
 
-async def _run_expected(
-    task: Task, session: Session, base: Path, tree: Tree
-) -> tuple[set[str], list[str]]:
+async def _run_expected(task: Task, session: Session, base: Path, tree: Tree) -> tuple[set[str], list[str]]:
     """(tests that passed, flags of what the submission tried while they ran)."""
     sources = {name: base64.b64encode(content).decode() for name, content in tree.tests.items()}
     refused: set[str] = set()

@@ -6,6 +6,7 @@ Nothing that an agent writes into its workspace is heard here.
 from __future__ import annotations
 
 import configparser
+import itertools
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -92,7 +93,7 @@ def kept_options(base: Path, test_cmd: str) -> list[str]:
 
 def _values(words: Sequence[str], option: str) -> list[str]:
     """What follows each occurrence of an option."""
-    return [value for word, value in zip(words, words[1:], strict=False) if word == option]
+    return [value for word, value in itertools.pairwise(words) if word == option]
 
 
 def _items(value: Any) -> list[str]:

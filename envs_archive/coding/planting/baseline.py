@@ -22,10 +22,13 @@ from .suite import ROOMS, Lines, Orders, Suite, SuiteRun, open_suite
 
 SLOW_TEST_S = 2.0
 HEAVY_TEST_S = 0.2
-SHUFFLED_RUNS = 2
 GRADED_AT_ONCE_S = 8.0  # seconds of tests in one grading, which takes a multiple of them
 # What a project's own configuration asks of pytest may need plugins that sandboxes do not load; then it goes without.
-WITHOUT = ("-o addopts=", "-o addopts= -o required_plugins=", "-o addopts= -o required_plugins= -o filterwarnings=")
+WITHOUT = (
+    "-o addopts=",
+    "-o addopts= -o required_plugins=",
+    "-o addopts= -o required_plugins= -o filterwarnings=",
+)
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 Say = Callable[[str], None]
@@ -55,7 +58,12 @@ class Baseline:
 
 @contextlib.asynccontextmanager
 async def measured(
-    kind: SandboxKind, repository: Repository, test_cmd: str | None, rooms: GradingRooms, rng: Random, say: Say
+    kind: SandboxKind,
+    repository: Repository,
+    test_cmd: str | None,
+    rooms: GradingRooms,
+    rng: Random,
+    say: Say,
 ) -> AsyncIterator[tuple[Baseline, Suite]]:
     """The baseline of a repository and a suite to run on its versions.
 
@@ -63,14 +71,16 @@ async def measured(
         RepositoryError: there are no tests, none passes, or something they import is missing.
         SuiteError: the sandbox cannot be used.
     """
-    suite, first = await _first_run(kind, repository, test_cmd)
+    suite, first = await first_run(kind, repository, test_cmd)
     try:
         yield await _measure(repository, suite, first, rooms, rng, say), suite
     finally:
         await suite.close()
 
 
-async def _first_run(kind: SandboxKind, repository: Repository, test_cmd: str | None) -> tuple[Suite, SuiteRun]:
+async def first_run(
+    kind: SandboxKind, repository: Repository, test_cmd: str | None
+) -> tuple[Suite, SuiteRun]:
     commands = [test_cmd] if test_cmd else [DEFAULT_TEST_COMMAND]
     if not test_cmd:
         commands += [f"{DEFAULT_TEST_COMMAND} {options}" for options in WITHOUT]
@@ -83,30 +93,34 @@ async def _first_run(kind: SandboxKind, repository: Repository, test_cmd: str | 
                 stack.pop_all()
                 return suite, run
             told = told or run
+            if run.exit_code in (0, 1, 2, 5):
+                break  # pytest did what the configuration asks: less of it would find no more
     raise RepositoryError(_refusal(repository, told, commands[0]))
 
 
 def _refusal(repository: Repository, run: SuiteRun, command: str) -> str:
     name = repository.name
-    missing = _missing_modules(repository, [*run.errors.values(), run.output])
+    missing = missing_modules(repository, [*run.errors.values(), run.output])
     if missing:
         return (
             f"{name}: its tests need {', '.join(missing)}, which this environment does not have: install what the "
             f"project needs with {sys.executable} -m pip install ..."
         )
     if run.exit_code is None:
-        return f"{name}: pytest did not come to its end ({command}): {_last_line(run.output)}"
+        return f"{name}: pytest did not come to its end ({command}): {last_line(run.output)}"
     if run.outcomes:
-        return f"{name}: not one of its {len(run.outcomes)} tests passes here ({command}): make them pass first"
+        return (
+            f"{name}: not one of its {len(run.outcomes)} tests passes here ({command}): make them pass first"
+        )
     if run.errors:
         where, why = next(iter(run.errors.items()))
-        return f"{name}: pytest cannot collect its tests: {where}: {_last_line(why)}"
+        return f"{name}: pytest cannot collect its tests: {where}: {last_line(why)}"
     if run.exit_code == 5:
         return f"{name}: no tests found ({command} collects none): name them with --test_cmd 'python -m pytest FOLDER'"
-    return f"{name}: pytest cannot run its tests ({command}): {_last_line(run.output)}"
+    return f"{name}: pytest cannot run its tests ({command}): {last_line(run.output)}"
 
 
-def _missing_modules(repository: Repository, texts: Sequence[str]) -> list[str]:
+def missing_modules(repository: Repository, texts: Sequence[str]) -> list[str]:
     """Modules of others that could not be imported."""
     own = {path.split("/")[-1].removesuffix(".py") for path in repository.sources}
     own |= {part for path in repository.sources for part in path.split("/")[:-1]}
@@ -114,7 +128,7 @@ def _missing_modules(repository: Repository, texts: Sequence[str]) -> list[str]:
     return sorted(names - own)
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     lines = [line.removeprefix("E").strip() for line in text.strip().splitlines() if line.strip()]
     return lines[-1][:200] if lines else "no output"
 
@@ -122,8 +136,8 @@ def _last_line(text: str) -> str:
 async def _measure(
     repository: Repository, suite: Suite, first: SuiteRun, rooms: GradingRooms, rng: Random, say: Say
 ) -> Baseline:
-    orders = [Orders(shuffle=rng.randrange(2**31)) for _ in range(SHUFFLED_RUNS)]
-    orders.append(Orders(measured=repository.sources))
+    # Backwards, whatever needs another test before it is found out; by chance, what disturbs others.
+    orders = [Orders(reverse=True), Orders(shuffle=rng.randrange(2**31)), Orders(measured=repository.sources)]
     runs = await asyncio.gather(*(suite.run(repository.base, {}, order) for order in orders))
     *others, traced = runs
     left_out: dict[str, Sequence[str]] = {}
@@ -134,7 +148,7 @@ async def _measure(
         say(f"{len(broken)} of {len(first.outcomes)} tests fail on the untouched repository and are left out")
     if first.errors:
         left_out["not collected"] = sorted(first.errors)
-        missing = _missing_modules(repository, list(first.errors.values()))
+        missing = missing_modules(repository, list(first.errors.values()))
         why = f" (missing: {', '.join(missing)})" if missing else ""
         say(f"{len(first.errors)} test files cannot be collected and are left out{why}")
     stable = passing.intersection(*(run.having("passed") for run in runs))
@@ -197,8 +211,8 @@ async def _gradable(
 
 
 def _portions(tests: frozenset[str], seconds: Mapping[str, float]) -> list[list[str]]:
-    """Tests of one grading each. Those that may be over the time of a test there, which ends the process, stand in small
-    groups: a grading bears no more than a few of them."""
+    """Tests of one grading each. Those that may be over the time of a test there, which ends the process, stand in
+    small groups: a grading bears no more than a few of them."""
     quick, heavy = [], []
     for test in sorted(tests):
         (heavy if seconds[test] > HEAVY_TEST_S else quick).append(test)

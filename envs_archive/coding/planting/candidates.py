@@ -22,7 +22,9 @@ class Candidates:
         for path in repository.sources:
             if lines.of_file(path):
                 self._waiting += [
-                    e for e in edits_of(path, repository.text(path)) if e.last == 0 or lines.tests(path, e.first, e.last)
+                    e
+                    for e in edits_of(path, repository.text(path))
+                    if e.last == 0 or lines.tests(path, e.first, e.last)
                 ]
         self.total = len(self._waiting)
         rng.shuffle(self._waiting)
@@ -50,6 +52,10 @@ class Candidates:
 
     def _familiarity(self, edit: Edit) -> float:
         # A large module may have more bugs than a small one, but not in proportion to its edits.
-        familiar = 2 * self._functions[edit.path, edit.function] + self._kinds[edit.kind] + self._modules[edit.path] / 2
+        familiar = (
+            2 * self._functions[edit.path, edit.function]
+            + self._kinds[edit.kind]
+            + self._modules[edit.path] / 2
+        )
         tried = self._tried[edit.path, edit.function] / 2 + self._tried["", edit.kind] / 2
         return familiar + tried

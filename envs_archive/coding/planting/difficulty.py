@@ -39,7 +39,7 @@ class Functions:
     def __init__(self, repository: Repository, lines: Lines) -> None:
         self.tests: dict[Place, frozenset[str]] = {}
         for path in repository.sources:
-            for name, first, last in _functions(ast.parse(repository.text(path))):
+            for name, first, last in functions_in(ast.parse(repository.text(path))):
                 tests = lines.tests(path, first, last)
                 if tests:
                     self.tests[path, name] = self.tests.get((path, name), frozenset()) | tests
@@ -49,7 +49,7 @@ class Functions:
     ) -> Difficulty:
         """The difficulty for somebody who sees these tests fail."""
         changed = set(places)
-        ends = {_end(failures[test]) for test in failing if test in failures}
+        ends = {end_of(failures[test]) for test in failing if test in failures}
         named = bool(ends & changed)
         least = min(self._ochiai(place, failing) for place in changed)
         suspects = sum(self._ochiai(place, failing) >= least for place in self.tests)
@@ -66,7 +66,7 @@ class Functions:
         return len(tests & failing) / math.sqrt(len(failing) * len(tests)) if tests and failing else 0.0
 
 
-def _end(failure: Mapping[str, Any]) -> Place | None:
+def end_of(failure: Mapping[str, Any]) -> Place | None:
     """The innermost function of the library in a traceback."""
     for path, name, _ in reversed(failure["places"]):
         if not is_test_path(path):
@@ -74,10 +74,10 @@ def _end(failure: Mapping[str, Any]) -> Place | None:
     return None
 
 
-def _functions(tree: ast.AST, prefix: str = "") -> Iterable[tuple[str, int, int]]:
+def functions_in(tree: ast.AST, prefix: str = "") -> Iterable[tuple[str, int, int]]:
     """(qualified name, first and last line of the body) of all functions."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield f"{prefix}{node.name}", node.body[0].lineno, node.end_lineno or node.lineno
         named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        yield from _functions(node, f"{prefix}{node.name}." if named else prefix)
+        yield from functions_in(node, f"{prefix}{node.name}." if named else prefix)

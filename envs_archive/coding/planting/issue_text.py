@@ -6,6 +6,7 @@ It is made from the failures that an agent can see, never from the edit; `gives_
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,11 @@ from .hidden_tests import find_function, function_of
 
 MAX_SNIPPET_LINES = 14
 OTHER_CASES = 2
+SHORT_VALUE = 60
 _SHORT = 8  # characters of a changed line that are found anywhere
-_HELPERS = frozenset({"list", "tuple", "set", "dict", "sorted", "len", "str", "repr", "int", "type", "next", "isinstance"})
+_HELPERS = frozenset(
+    {"list", "tuple", "set", "dict", "sorted", "len", "str", "repr", "int", "type", "next", "isinstance"}
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Observation:
     Attributes:
         called: name of what was called.
         snippet: code that shows it.
-        expected / actual: sentences or values; ``kind`` says which: value, error, no_error, other.
+        kind: value, error, no_error or other: what ``expected`` and ``actual`` are.
+        given: values of names in the snippet.
+        clear: every value of the test's parameters in it can be told.
     """
 
     called: str
@@ -37,6 +43,7 @@ class Observation:
     expected: str = ""
     actual: str = ""
     given: str = ""
+    clear: bool = True
 
 
 def observe(test: str, failure: Mapping[str, Any], source: str) -> Observation | None:
@@ -46,20 +53,75 @@ def observe(test: str, failure: Mapping[str, Any], source: str) -> Observation |
     except SyntaxError:
         return None
     function = find_function(tree, function_of(test).names)
-    line = failure["line"]
-    if function is None or line is None or not function.lineno <= line <= (function.end_lineno or 0):
+    if function is None:
         return None
-    path = _path_to(function, line)
+    path = _path_to(function, failure["line"])
+    helped = not path or any(
+        isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for n in path
+    )
+    if helped:  # it went wrong in a helper of the tests: what the test asked of it is all there is to show
+        path = _path_to(function, failure["own_line"])
     if not path:
         return None
-    reader = _Reader(source, failure, path)
-    return reader.observation(_setup(source, function, path[0]))
+    found = _Reader(source, failure, path, helped).observation(_setup(source, function, path[0], helped))
+    if helped:
+        found = dataclasses.replace(found, called="")
+    elif not found.called:
+        found = dataclasses.replace(found, called=_last_call(found.snippet))
+    snippet, left = _filled_in(found.snippet, failure["parameters"])
+    given = ", ".join(f"{name} = {value}" for name, value in left.items() if value)
+    return dataclasses.replace(found, snippet=snippet, given=given, clear=all(left.values()))
 
 
-def _path_to(function: ast.AST, line: int) -> list[ast.stmt]:
-    """The statements around a line, from the outermost to the innermost."""
+def _elements(value: str) -> str | None:
+    """What a list or tuple gives as arguments."""
+    node = ast.parse(value, mode="eval").body if value[:1] in "[(" else None
+    if not isinstance(node, ast.List | ast.Tuple):
+        return None
+    return ", ".join(ast.get_source_segment(value, element) or "" for element in node.elts)
+
+
+def _last_call(snippet: str) -> str:
+    """Name of the last function of the library that code calls; empty when there is none."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(snippet)) if isinstance(node, ast.Call)]
+    except SyntaxError:
+        return ""
+    calls.sort(key=lambda node: (node.lineno, node.col_offset))
+    names = [name for node in calls if (name := _called(node)) not in _HELPERS and not _is_check(node)]
+    return names[-1] if names else ""
+
+
+def _filled_in(snippet: str, parameters: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Code with the values of a test's parameters in place of their names, and the values too long for that."""
+    try:
+        names = [
+            node
+            for node in ast.walk(ast.parse(snippet))
+            if isinstance(node, ast.Name) and node.id in parameters
+        ]
+    except SyntaxError:
+        return snippet, {name: value for name, value in parameters.items() if name in snippet}
+    bound = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    short = {node.id for node in names if 0 < len(parameters[node.id]) <= SHORT_VALUE} - bound
+    lines = snippet.splitlines()
+    for node in sorted(names, key=lambda node: (node.lineno, -node.col_offset)):
+        line = lines[node.lineno - 1]
+        if node.id in short and line.isascii():
+            before, after = line[: node.col_offset], line[node.end_col_offset :]
+            spread = (
+                _elements(parameters[node.id]) if before.endswith("*") and not before.endswith("**") else None
+            )
+            value = parameters[node.id] if spread is None else spread
+            lines[node.lineno - 1] = (before if spread is None else before[:-1]) + value + after
+    left = {node.id: parameters[node.id] for node in names if node.id not in short}
+    return "\n".join(lines), left
+
+
+def _path_to(function: ast.AST, line: int | None) -> list[ast.stmt]:
+    """The statements of a function around a line, from the outermost to the innermost; none for a line elsewhere."""
     path: list[ast.stmt] = []
-    body = function.body
+    body = function.body if line is not None else []
     while body:
         inner = next((n for n in body if n.lineno <= line <= (n.end_lineno or n.lineno)), None)
         if inner is None:
@@ -70,21 +132,26 @@ def _path_to(function: ast.AST, line: int) -> list[ast.stmt]:
     return path
 
 
-def _setup(source: str, function: ast.AST, failing: ast.stmt) -> list[str]:
-    """What the test does before, without what it checks on the way."""
+def _setup(source: str, function: ast.AST, failing: ast.stmt, helped: bool) -> list[str]:
+    """What the test does before, without what it checks on the way (``helped``: by the helper that failed at last)."""
+    helper = _called(failing.value) if helped and isinstance(failing, ast.Expr) else None
     lines: list[str] = []
     for node in function.body:
         if node is failing:
             break
         text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not text and not _checks(node):
+        helper_too = helper is not None and isinstance(node, ast.Expr) and _called(node.value) == helper
+        nested = isinstance(node, ast.FunctionDef) and helped
+        if not (text or helper_too or nested or _checks(node)):
             lines += _dedented(source, node).splitlines()
     return lines
 
 
 def _checks(node: ast.stmt) -> bool:
     """Whether a statement, or one in it, is a check of a test."""
-    return any(isinstance(n, ast.Assert) or (isinstance(n, ast.Call) and _is_check(n)) for n in ast.walk(node))
+    return any(
+        isinstance(n, ast.Assert) or (isinstance(n, ast.Call) and _is_check(n)) for n in ast.walk(node)
+    )
 
 
 def _is_check(node: ast.Call) -> bool:
@@ -103,8 +170,10 @@ def _dedented(source: str, node: ast.stmt, last: int | None = None) -> str:
 
 
 class _Reader:
-    def __init__(self, source: str, failure: Mapping[str, Any], path: Sequence[ast.stmt]) -> None:
-        self.source, self.failure, self.path = source, failure, path
+    def __init__(
+        self, source: str, failure: Mapping[str, Any], path: Sequence[ast.stmt], helped: bool
+    ) -> None:
+        self.source, self.failure, self.path, self.helped = source, failure, path, helped
         self.statement = path[-1]
 
     def text(self, node: ast.AST) -> str:
@@ -112,10 +181,16 @@ class _Reader:
 
     def observation(self, setup: list[str]) -> Observation:
         statement = self.statement
-        check = statement.value if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) else None
+        check = (
+            statement.value
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+            else None
+        )
         raised = self.failure["type"]
         if raised == "Failed" and "DID NOT RAISE" in self.failure["message"]:
             return self._no_error(setup)
+        if raised == "AssertionError" and self.helped:
+            return self._in_helper(setup)
         if raised == "AssertionError" and isinstance(statement, ast.Assert):
             return self._asserted(setup, statement.test)
         if raised == "AssertionError" and check is not None and _is_check(check) and check.args:
@@ -138,8 +213,23 @@ class _Reader:
         if "Equal" in _called(check) and more:
             if _calls(more[0]) and not _calls(first):
                 first, more = more[0], [first]
-            return self._make(setup, first, "value", self.text(more[0]), self._message())
-        return self._make(setup, first, "other", f"{_called(check)}({', '.join(map(self.text, check.args))})", "")
+                return self._make(setup, first, "value", *self._compared(self.text(more[0]))[::-1])
+            return self._make(setup, first, "value", *self._compared(self.text(more[0])))
+        return self._make(
+            setup, first, "other", f"{_called(check)}({', '.join(map(self.text, check.args))})", ""
+        )
+
+    def _compared(self, expected: str) -> tuple[str, str]:
+        """(second, first) value of a comparison of unittest's, from its message; else (``expected``, nothing)."""
+        message = re.sub(r"^\w+ differ: | : .*$", "", self._message())
+        first, found, second = message.partition(" != ")
+        return (second, first) if found and " != " not in second else (expected, "")
+
+    def _in_helper(self, setup: list[str]) -> Observation:
+        operator, got, wanted = self.failure["compared"] or ["", "", ""]
+        snippet = _dedented(self.source, self.path[0], self.statement.end_lineno).splitlines()
+        kind = "value" if operator == "==" and wanted else "other"
+        return Observation("", _joined(setup, snippet), kind, wanted, got)
 
     def _no_error(self, setup: list[str]) -> Observation:
         wanted = re.search(r"DID NOT RAISE.*?(\w+)'?>?\)?$", self.failure["message"])
@@ -148,18 +238,24 @@ class _Reader:
         snippet = [line for node in body for line in _dedented(self.source, node).splitlines()]
         name = self._name(body[-1])
         return Observation(
-            name, _joined(setup, snippet), "no_error", wanted.group(1) if wanted else "an error", given=self._given()
+            name, _joined(setup, snippet), "no_error", wanted.group(1) if wanted else "an error"
         )
 
     def _error(self, setup: list[str]) -> Observation:
         outer = self.path[0]
         text = _dedented(self.source, outer, self.statement.end_lineno)
         node: ast.AST = self.statement
+        check = getattr(self.statement, "value", None)
+        if isinstance(check, ast.Call) and _is_check(check) and check.args and outer is self.statement:
+            node = next((value for value in check.args if _calls(value)), check.args[0])
+            text = self.text(node)
         if isinstance(self.statement, ast.Assert):
-            node = self.statement.test.left if isinstance(self.statement.test, ast.Compare) else self.statement.test
+            node = self.statement.test
+            if isinstance(node, ast.Compare):
+                node = next((side for side in (node.left, *node.comparators) if _calls(side)), node.left)
             text = self.text(node) if outer is self.statement else text
         error = ": ".join(part for part in (self.failure["type"], self._message()) if part)
-        return Observation(self._name(node), _joined(setup, text.splitlines()), "error", "", error, self._given())
+        return Observation(self._name(node), _joined(setup, text.splitlines()), "error", "", error)
 
     def _make(self, setup: list[str], node: ast.expr, kind: str, expected: str, actual: str) -> Observation:
         outer = self.path[0]
@@ -167,19 +263,17 @@ class _Reader:
             lines = self.text(node).splitlines()
         else:  # in a loop or a block: shown as it stands
             lines = _dedented(self.source, outer, self.statement.end_lineno).splitlines()
-        return Observation(self._name(node), _joined(setup, lines), kind, expected, actual, self._given())
+        return Observation(self._name(node), _joined(setup, lines), kind, expected, actual)
 
     def _name(self, node: ast.AST) -> str:
         names = [_called(n) for n in ast.walk(node) if isinstance(n, ast.Call)]
-        return next((name for name in names if name and name not in _HELPERS and not name.startswith("assert")), "")
+        return next(
+            (name for name in names if name and name not in _HELPERS and not name.startswith("assert")), ""
+        )
 
     def _message(self) -> str:
         lines = self.failure["message"].splitlines()
         return lines[0][:200] if lines else ""
-
-    def _given(self) -> str:
-        pairs = [f"{name} = {value}" for name, value in self.failure["parameters"].items() if value]
-        return ", ".join(pairs)
 
 
 def _calls(node: ast.AST) -> bool:
@@ -201,7 +295,12 @@ def write_issue(observations: Sequence[Observation], project: str, failing: int,
     """
     first = observations[0]
     parts = [_title(first, project, rng), ""]
-    parts += [rng.choice(("What I ran:", "This shows it:", "To see it:")), "", textwrap.indent(first.snippet, "    "), ""]
+    parts += [
+        rng.choice(("What I ran:", "This shows it:", "To see it:")),
+        "",
+        textwrap.indent(first.snippet, "    "),
+        "",
+    ]
     if first.given:
         parts += [f"with {first.given}.", ""]
     parts.append(_outcome(first, rng))
@@ -217,7 +316,9 @@ def _title(first: Observation, project: str, rng: Random) -> str:
     what = f"`{first.called}`" if first.called else f"{project}"
     if first.kind == "error":
         error = first.actual.partition(":")[0]
-        return rng.choice((f"{what} fails with {error}", f"{error} from {what}", f"Unexpected {error} in {what}"))
+        return rng.choice(
+            (f"{what} fails with {error}", f"{error} from {what}", f"Unexpected {error} in {what}")
+        )
     if first.kind == "no_error":
         return rng.choice((f"{what} accepts what it should refuse", f"No {first.expected} from {what}"))
     return rng.choice((f"Wrong result from {what}", f"{what} gives an unexpected result", f"{what} is off"))
@@ -230,10 +331,15 @@ def _outcome(seen: Observation, rng: Random) -> str:
         return f"I expected {seen.expected}, but nothing is raised."
     if seen.kind == "value" and seen.actual and seen.actual != seen.expected:
         return rng.choice(
-            (f"Expected: {seen.expected}\nActual: {seen.actual}", f"I expected {seen.expected}, but got {seen.actual}.")
+            (
+                f"Expected: {seen.expected}\nActual: {seen.actual}",
+                f"I expected {seen.expected}, but got {seen.actual}.",
+            )
         )
     if seen.kind == "value":
         return f"I expected {seen.expected}, but that is not what comes out."
+    if not seen.expected:
+        return "This goes wrong" + (f": it gives {seen.actual}." if seen.actual else ".")
     return f"This should hold, and does not: `{' '.join(seen.expected.split())}`" + (
         f" (the value is {seen.actual})" if seen.actual else ""
     )

@@ -75,7 +75,9 @@ class Request:
         if self.out.resolve().is_relative_to(self.path.resolve()):
             raise RepositoryError(f"--out {self.out} is inside the repository, which is not to be changed")
         if self.test_cmd is not None and pytest_arguments(self.test_cmd) is None:
-            raise RepositoryError(f"--test_cmd must be a run of pytest (python -m pytest ...), not {self.test_cmd!r}")
+            raise RepositoryError(
+                f"--test_cmd must be a run of pytest (python -m pytest ...), not {self.test_cmd!r}"
+            )
 
 
 async def make_tasks(
@@ -92,7 +94,7 @@ async def make_tasks(
         what = "is no directory" if request.path.exists() else "there is no such directory"
         raise RepositoryError(f"{request.path}: {what}")
     before = fingerprint(request.path)
-    with tempfile.TemporaryDirectory(prefix=".tasks-", dir=request.out.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=".tasks-", dir=request.out.parent.resolve()) as scratch:
         rooms = GradingRooms(kind, grading_limits(load_config()))
         try:
             make = git_history.mine if request.from_git else _plant
@@ -139,13 +141,15 @@ async def _plant(
                 break
     notes = [f"Not copied: {what}." for what in repository.left_out]
     if len(drafts) < request.tasks:
-        notes.append(f"{request.tasks} tasks were asked for; {planter.candidates.total} edits could be tried at all.")
+        notes.append(
+            f"{request.tasks} tasks were asked for; {planter.candidates.total} edits could be tried at all."
+        )
     report = Report(
         repository.name,
         "planted bugs",
         request.tasks,
         planter.tried,
-        planter.rejected,
+        dict(planter.rejected),
         baseline.left_out,
         len(baseline.stable),
         {},

@@ -15,7 +15,8 @@ from .operators import Edit, same_program
 from .repository import Repository
 from .suite import ROOMS, Orders, Suite, SuiteRun
 
-EXPECTED_S = 15.0  # seconds of tests that one task is graded on
+EXPECTED_S = 10.0  # seconds of tests that one task is graded on
+MOST_EXPECTED = 200  # tests of one task: more make a share of passed tests say less, and every grading slower
 BROAD = 0.5  # a bug that fails more of its tests than this breaks the library, and nobody would have to look for it
 MOST_FAILING = 80
 LEAST_LIMIT_S = 1.0
@@ -64,6 +65,7 @@ class Planter:
         self.candidates = Candidates(repository, baseline.lines, rng)
         self._signatures: set[frozenset[str]] = set()
         self._single: list[Bug] = []  # waiting for a second one
+        self._spare: list[Bug] = []
         self._found = 0
 
     async def find(self, count: int, say: Callable[[str], None]) -> list[Bug]:
@@ -72,7 +74,7 @@ class Planter:
         Raises:
             SuiteError: the sandbox cannot be used.
         """
-        bugs: list[Bug] = []
+        bugs, self._spare = self._spare[:count], self._spare[count:]
         allowed = TRIES_PER_TASK * count
         while len(bugs) < count and allowed > 0:
             edits = self.candidates.take(4 * ROOMS)
@@ -89,6 +91,7 @@ class Planter:
             say(f"{len(bugs)} of {count} bugs, {self.tried} tried")
         while len(bugs) < count and self._single:
             bugs.append(self._single.pop())
+        self._spare += bugs[count:]
         return bugs[:count]
 
     def _new(self, result: Bug | Rejected) -> Bug | None:
@@ -142,7 +145,7 @@ class Planter:
         files = {test.partition("::")[0] for test in failing}
         reached = frozenset().union(*(lines.of_file(edit.path) for edit in edits))
         expected = reached | {test for test in stable if test.partition("::")[0] in files}
-        expected = self._affordable(expected, near)
+        expected = self._affordable(expected, failing, near)
         runs = await asyncio.gather(
             self._run(changes, expected, details=True),
             self._run(changes, expected, shuffle=self._rng.randrange(2**31)),
@@ -160,19 +163,33 @@ class Planter:
             return Rejected("breaks too much")
         return Bug(edits, failed[0], passed[0], runs[0].failures)
 
-    def _affordable(self, tests: frozenset[str], first: frozenset[str]) -> frozenset[str]:
-        """As many tests as may be run to grade one submission, those that meet the bug before others."""
-        kept, room = set(), EXPECTED_S
+    def _affordable(
+        self, tests: frozenset[str], failing: frozenset[str], near: frozenset[str]
+    ) -> frozenset[str]:
+        """As many tests as may be run to grade one submission: those that fail, those that meet the bug, others."""
         seconds = self._baseline.seconds
-        for test in sorted(tests, key=lambda test: (test not in first, seconds[test], test)):
+        turn: dict[str, int] = {}
+        cases: Counter[str] = Counter()
+        for test in sorted(tests - failing):  # one case of each function before a second one of any
+            function = test.partition("[")[0]
+            turn[test] = cases[function]
+            cases[function] += 1
+        others = sorted(turn, key=lambda test: (test not in near, turn[test], test))
+        kept, room = set(failing), EXPECTED_S - self._baseline.time_of(failing)
+        for test in others:
             room -= seconds[test]
-            if room < 0 and kept:
+            if room < 0 or len(kept) >= MOST_EXPECTED:
                 break
             kept.add(test)
         return frozenset(kept)
 
     async def _run(
-        self, changes: Mapping[str, str], tests: Iterable[str], *, shuffle: int | None = None, details: bool = False
+        self,
+        changes: Mapping[str, str],
+        tests: Iterable[str],
+        *,
+        shuffle: int | None = None,
+        details: bool = False,
     ) -> SuiteRun:
         wanted = sorted(tests)
         slowest = max((self._baseline.seconds[test] for test in wanted), default=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from rich.table import Table
 from envs_archive.coding.dataset import DIFFICULTIES
 
 MOST_NAMES = 3
+PLAIN_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Report:
         table.add_column("n", justify="right")
         table.add_column("")
         levels = Counter(row["difficulty"] for row in rows)
-        table.add_row("tasks", str(len(rows)), ", ".join(f"{levels[level]} {level}" for level in DIFFICULTIES))
+        table.add_row(
+            "tasks", str(len(rows)), ", ".join(f"{levels[level]} {level}" for level in DIFFICULTIES)
+        )
         hidden = sum(bool(record["hidden"]) for record in self.records.values())
         table.add_row("  with hidden tests", str(hidden), "")
         for name, values in self._spread().items():
@@ -63,16 +67,18 @@ class Report:
             table.add_row(f"  {reason}", str(len(tests)), shown)
         parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in self.seconds.items())
         table.add_row("seconds", f"{sum(self.seconds.values()):.0f}", parts)
-        console = Console(highlight=False, soft_wrap=False)
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         console.print(table)
         for note in self.notes:
-            console.print(note, markup=False)
+            console.print(note, markup=False, soft_wrap=True)
 
     def _spread(self) -> dict[str, Counter[str]]:
         records = self.records.values()
         found = {
             "kinds": Counter(kind for record in records for kind in record.get("kinds", ())),
-            "modules": Counter(place.partition(":")[0] for record in records for place in record.get("places", ())),
+            "modules": Counter(
+                place.partition(":")[0] for record in records for place in record.get("places", ())
+            ),
             "functions": Counter(place for record in records for place in record.get("places", ())),
         }
         return {name: values for name, values in found.items() if values}

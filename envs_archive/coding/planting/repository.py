@@ -1,4 +1,4 @@
-"""Somebody's repository: a private copy to work on, which of its files are source, and proof that it was not touched."""
+"""Somebody's repository: a private copy to work on, which files are source, and proof that it was not touched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from envs_archive.coding.workspace import WorkspaceError, prepare_base
 MAX_FILE = 8 << 20  # bytes; larger files are data that no test of a library needs
 MAX_TREE = 256 << 20
 LEFT_OUT_AT_TOP = frozenset({"build", "dist"})
-NO_SOURCE = frozenset({"docs", "doc", "examples", "example", "benchmarks", "benchmark", "scripts", "tools", "tasks"})
+NO_SOURCE = frozenset(
+    {"docs", "doc", "examples", "example", "benchmarks", "benchmark", "scripts", "tools", "tasks"}
+)
 TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 _TEST_NAME = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
 
@@ -102,7 +104,9 @@ async def copy_repository(root: Path, scratch: Path, only: str | None = None) ->
         RepositoryError: it is no Python project, too large, or ``only`` is not in it.
     """
     if not root.is_dir():
-        raise RepositoryError(f"{root}: {'is no directory' if root.exists() else 'there is no such directory'}")
+        raise RepositoryError(
+            f"{root}: {'is no directory' if root.exists() else 'there is no such directory'}"
+        )
     tree = scratch / "tree"
     left_out = _copy(root, tree)
     return await make_repository(repository_name(root), tree, scratch / "base", only, left_out, shown=root)

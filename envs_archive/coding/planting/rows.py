@@ -93,7 +93,11 @@ async def draft_of(
         "places": [f"{edit.path}:{edit.function or '(module)'}" for edit in bug.edits],
         "failing": len(bug.failing),
         "hidden": len(bug.failing) - len(seen),
-        **{name: value for name, value in dataclasses.asdict(measured).items() if name not in ("level", "places")},
+        **{
+            name: value
+            for name, value in dataclasses.asdict(measured).items()
+            if name not in ("level", "places")
+        },
     }
     return await proved(Draft(row, tree, bug.modules, record), folder, rooms)
 
@@ -118,7 +122,7 @@ async def issue_of(
         found = observe(test, failures[test], text) if text is not None else None
         observed += [found] if found is not None and found.snippet else []
     # What a user would tell first: values before errors, short before long.
-    observed.sort(key=lambda o: (o.kind == "other", len(o.snippet.splitlines()), len(o.snippet)))
+    observed.sort(key=lambda o: (not o.clear, o.kind == "other", len(o.snippet.splitlines()), len(o.snippet)))
     names = [function.names[-1] for function in hidden]
     for start in range(min(len(observed), 4)):
         text = opening + write_issue(observed[start:], repository.name, len(seen), rng)

@@ -18,8 +18,7 @@ T = TypeVar("T", bound=HasModules)
 def series(tasks: Sequence[T], length: int, rng: Random) -> list[T]:
     """``length`` tasks in an order in which later ones touch modules that were met before.
 
-    The modules with the most tasks are taken, each with at least two; their first tasks open the series, spread over its
-    first half, and every task of the second half is one of a known module.
+    The modules with the most tasks are taken; as long as some of them are new, every second task brings one.
     """
     count = Counter(module for task in tasks for module in sorted(task.modules))
     frequent = {module: rank for rank, (module, _) in enumerate(count.most_common())}

@@ -38,12 +38,14 @@ class Orders:
     Attributes:
         ids: the tests to run; None for all.
         shuffle: seed of their order; None for the order of the files.
+        reverse: the last test first.
         limit: seconds for one test.
         measured: files whose lines are measured by test; None measures nothing.
     """
 
     ids: Sequence[str] | None = None
     shuffle: int | None = None
+    reverse: bool = False
     limit: float = BASE_TEST_S
     measured: Sequence[str] | None = None
 
@@ -114,7 +116,7 @@ class Suite:
         self,
         base: Path,
         changes: Mapping[str, str],
-        orders: Orders = Orders(),  # noqa: B008 - frozen
+        orders: Orders = Orders(),
         *,
         files: Sequence[str] = (),
         wall_s: float = WALL_S,
@@ -147,7 +149,9 @@ class Suite:
         return _read(result.exit_code, result.output, result.channel)
 
     def _command(self, base: Path, files: Sequence[str], details: bool) -> list[str]:
-        asked = [word for word in self._arguments if not (files and (base / word.partition("::")[0]).exists())]
+        asked = [
+            word for word in self._arguments if not (files and (base / word.partition("::")[0]).exists())
+        ]
         plain = [] if details else ["--assert=plain"]
         options = ["-q", "--tb=no", *plain, "-p", "no:cacheprovider", "-p", "alma_planting_plugin"]
         options += ["--continue-on-collection-errors", "--rootdir=/workspace"]
@@ -194,7 +198,13 @@ def _read(exit_code: int | None, output: str, channel: bytes) -> SuiteRun:
     except (zlib.error, ValueError):
         return SuiteRun(exit_code if exit_code not in (0, 1) else None, {}, {}, {}, {}, output, Lines())
     return SuiteRun(
-        exit_code, said["outcomes"], said["seconds"], said["failures"], said["errors"], output, _lines(said["lines"])
+        exit_code,
+        said["outcomes"],
+        said["seconds"],
+        said["failures"],
+        said["errors"],
+        output,
+        _lines(said["lines"]),
     )
 
 

@@ -105,12 +105,16 @@ class _Recorder:
     def pytest_collection_modifyitems(self, items):
         plain = [item for item in items if isinstance(item, pytest.Function)]
         names = [item.nodeid for item in plain]
-        seen = {name for name in names if names.count(name) == 1} if len(set(names)) < len(names) else set(names)
+        seen = (
+            {name for name in names if names.count(name) == 1} if len(set(names)) < len(names) else set(names)
+        )
         items[:] = [
             item
             for item in plain
             if item.nodeid in seen and (self.wanted is None or item.nodeid in self.wanted)
         ]
+        if self.orders["reverse"]:
+            items.reverse()
         if self.orders["shuffle"] is not None:
             random.Random(self.orders["shuffle"]).shuffle(items)
 
@@ -155,6 +159,8 @@ class _Recorder:
         places = [_place(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)]
         own = os.path.relpath(str(item.path), os.getcwd())
         in_test = [place[2] for place in places if place and place[0] == own]
+        function = getattr(item, "originalname", None) or item.name
+        itself = [place[2] for place in places if place and place[0] == own and place[1].endswith(function)]
         message = str(error).strip()
         given = getattr(getattr(item, "callspec", None), "params", {})
         return {
@@ -162,6 +168,7 @@ class _Recorder:
             "type": type(error).__name__,
             "message": message[:MAX_TEXT],
             "line": in_test[-1] if in_test else None,
+            "own_line": itself[-1] if itself else None,
             "places": [place for place in places if place],
             "compared": self.compared,
             "parameters": {name: _short(value) for name, value in given.items()},

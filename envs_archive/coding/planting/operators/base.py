@@ -17,7 +17,9 @@ _NEED_NO_BRACKETS = (
 )
 _NEED_NO_BRACKETS |= ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp
 # Inside these an expression binds to its neighbours.
-_BINDING = ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.Compare | ast.IfExp | ast.Attribute | ast.Subscript | ast.Call
+_BINDING = (
+    ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.Compare | ast.IfExp | ast.Attribute | ast.Subscript | ast.Call
+)
 _BINDING |= ast.Await | ast.Starred | ast.NamedExpr
 
 
@@ -169,14 +171,20 @@ class Module:
         new = ast.parse(f"({text}\n)", mode="eval").body
         if isinstance(new, _NEED_NO_BRACKETS) and "\n" not in text:
             return False
-        if isinstance(new, ast.Constant) and not isinstance(new.value, int | float | complex) and "\n" not in text:
+        if (
+            isinstance(new, ast.Constant)
+            and not isinstance(new.value, int | float | complex)
+            and "\n" not in text
+        ):
             return False
         if isinstance(new, ast.Tuple) and text.startswith("("):
             return False
         if "\n" in text:
             return True
         parent = self.parents[node]
-        inside_call = isinstance(parent, ast.Call) and node in parent.args and not isinstance(new, ast.GeneratorExp)
+        inside_call = (
+            isinstance(parent, ast.Call) and node in parent.args and not isinstance(new, ast.GeneratorExp)
+        )
         inside_index = isinstance(parent, ast.Subscript) and node is parent.slice
         if inside_call or inside_index:
             return isinstance(new, ast.NamedExpr | ast.Tuple)

@@ -1,8 +1,9 @@
 """Slips in expressions: comparisons, arithmetic, boundaries, constants, boolean clauses, order of operands.
 
 Relational, arithmetic, logical and constant replacement are the classic mutation operators (Offutt et al., An
-Experimental Determination of Sufficient Mutant Operators, TOSEM 1996: ROR, AOR, LCR, UOI, CRP); missing clauses and wrong
-expressions the commonest field faults of Duraes and Madeira (Emulation of Software Faults, TSE 2006: MLAC, WVAV, WAEP).
+Experimental Determination of Sufficient Mutant Operators, TOSEM 1996: ROR, AOR, LCR, UOI, CRP); missing clauses and
+wrong expressions are among the field faults of Duraes and Madeira (Emulation of Software Faults, TSE 2006: MLAC, WVAV,
+WAEP).
 """
 
 from __future__ import annotations
@@ -130,7 +131,12 @@ def off_by_one(module: Module, node: ast.AST) -> Iterator[Edit]:
             yield module.replace("off_by_one", node, str(node.value - 1))
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) and _is_one(node.right):
         yield module.replace("off_by_one", node, module.segment(node.left))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range" and node.args:
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "range"
+        and node.args
+    ):
         bound = node.args[min(1, len(node.args) - 1)]
         if not isinstance(bound, ast.Constant | ast.Starred) and "\n" not in module.segment(bound):
             text = module.segment(bound)
@@ -159,7 +165,11 @@ def _changed_text(module: Module, node: ast.Constant, value: str, text: str) -> 
     if "\n" in text or len(text) != len(value) + 2 or not 0 < len(value) <= 40:
         return
     quote = text[0]
-    for other in (value[:-1], value[1:] if value[0] == " " else value, value.swapcase() if len(value) == 1 else value):
+    for other in (
+        value[:-1],
+        value[1:] if value[0] == " " else value,
+        value.swapcase() if len(value) == 1 else value,
+    ):
         if other != value:
             yield module.replace("changed_constant", node, f"{quote}{other}{quote}")
     near = {" ": "", ",": ";", "-": "_", "_": "-", ".": ",", "/": "\\\\", "0": " "}.get(value)
@@ -194,7 +204,9 @@ def swapped_branches(module: Module, node: ast.AST) -> Iterator[Edit]:
     if isinstance(node, ast.IfExp):
         body, other = module.segment(node.body), module.segment(node.orelse)
         if body != other and not isinstance(node.orelse, ast.IfExp | ast.Lambda):
-            yield module.replace("swapped_branches", node, f"{other} if {module.segment(node.test)} else {body}")
+            yield module.replace(
+                "swapped_branches", node, f"{other} if {module.segment(node.test)} else {body}"
+            )
 
 
 def slice_bounds(module: Module, node: ast.AST) -> Iterator[Edit]:
@@ -258,7 +270,9 @@ def _sign(operator: ast.operator) -> str:
 
 
 def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+    )
 
 
 def _is_one(node: ast.expr) -> bool:

@@ -2,7 +2,8 @@
 
 Swapped arguments, wrong names and wrong functions are the bugs of DeepBugs (Pradel and Sen, OOPSLA 2018) and of
 ManySStuBs4J (Karampatsis and Sutton, MSR 2020: change identifier, wrong function name, same function more or less
-arguments, swap arguments); a missing call or a wrong variable in a call are MFC and WPFV of Duraes and Madeira (TSE 2006).
+arguments, swap arguments); a missing call or a wrong variable in a call are MFC and WPFV of Duraes and Madeira
+(Emulation of Software Faults, TSE 2006).
 """
 
 from __future__ import annotations
@@ -48,19 +49,57 @@ FUNCTION_FAMILIES = (
     ("islice", "takewhile"),
 )
 STEPS = frozenset(
-    {"sorted", "list", "tuple", "set", "frozenset", "dict", "reversed", "abs", "round", "int", "str", "float", "len", "iter"}
+    {
+        "sorted",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "dict",
+        "reversed",
+        "abs",
+        "round",
+        "int",
+        "str",
+        "float",
+        "len",
+        "iter",
+    }
 )
 COPIES = frozenset({"copy", "deepcopy", "list", "dict", "set"})
 METHOD_STEPS = frozenset(
-    {"strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize", "copy", "encode", "decode"}
-    | {"expandtabs", "splitlines", "resolve", "normalize", "total_seconds", "replace", "removeprefix", "removesuffix"}
+    {
+        "strip",
+        "lstrip",
+        "rstrip",
+        "lower",
+        "upper",
+        "casefold",
+        "title",
+        "capitalize",
+        "copy",
+        "encode",
+        "decode",
+    }
+    | {
+        "expandtabs",
+        "splitlines",
+        "resolve",
+        "normalize",
+        "total_seconds",
+        "replace",
+        "removeprefix",
+        "removesuffix",
+    }
 )
 _EMPTY_DEFAULTS = ("get", "pop", "setdefault", "getattr", "next")
 
 
 def swapped_arguments(module: Module, node: ast.AST) -> Iterator[Edit]:
     """Two neighbouring arguments in the wrong order."""
-    if not isinstance(node, ast.Call) or _is_name(node.func, "isinstance", "issubclass", "getattr", "hasattr"):
+    if not isinstance(node, ast.Call) or _is_name(
+        node.func, "isinstance", "issubclass", "getattr", "hasattr"
+    ):
         return
     for one, two in zip(node.args, node.args[1:], strict=False):
         texts = module.segment(one), module.segment(two)
@@ -88,9 +127,12 @@ def dropped_step(module: Module, node: ast.AST) -> Iterator[Edit]:
         yield module.replace(kind, node, module.segment(function.value))
     elif isinstance(function, ast.Attribute) and function.attr in COPIES and len(node.args) == 1:
         yield module.replace("dropped_copy", node, module.segment(node.args[0]))
-    elif isinstance(function, ast.Attribute) and _is_name(function.value, "self", "cls") and len(node.args) == 1:
-        if not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
-            yield module.replace("dropped_step", node, module.segment(node.args[0]))
+    elif (
+        isinstance(function, ast.Attribute)
+        and _is_name(function.value, "self", "cls")
+        and len(node.args) == 1
+    ) and not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
+        yield module.replace("dropped_step", node, module.segment(node.args[0]))
 
 
 def dropped_await(module: Module, node: ast.AST) -> Iterator[Edit]:
@@ -101,7 +143,9 @@ def dropped_await(module: Module, node: ast.AST) -> Iterator[Edit]:
 
 def dropped_argument(module: Module, node: ast.AST) -> Iterator[Edit]:
     """An argument given by name, or the last of several, forgotten."""
-    if not isinstance(node, ast.Call) or _is_name(node.func, "isinstance", "hasattr", "setattr", "issubclass"):
+    if not isinstance(node, ast.Call) or _is_name(
+        node.func, "isinstance", "hasattr", "setattr", "issubclass"
+    ):
         return
     given = [*node.args, *(keyword.value for keyword in node.keywords)]
     for place, value in enumerate(given):
@@ -118,10 +162,11 @@ def dropped_argument(module: Module, node: ast.AST) -> Iterator[Edit]:
 
 def missing_key_handling(module: Module, node: ast.AST) -> Iterator[Edit]:
     """``d[k]`` for ``d.get(k)``: a key that is not there is an error."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-        if 1 <= len(node.args) <= 2 and not node.keywords and not isinstance(node.args[0], ast.Starred):
-            text = f"{module.segment(node.func.value)}[{module.segment(node.args[0])}]"
-            yield module.replace("missing_key_handling", node, text)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "get":
+        return
+    if 1 <= len(node.args) <= 2 and not node.keywords and not isinstance(node.args[0], ast.Starred):
+        text = f"{module.segment(node.func.value)}[{module.segment(node.args[0])}]"
+        yield module.replace("missing_key_handling", node, text)
 
 
 def wrong_method(module: Module, node: ast.AST) -> Iterator[Edit]:
@@ -146,7 +191,11 @@ def wrong_method(module: Module, node: ast.AST) -> Iterator[Edit]:
 
 def wrong_attribute(module: Module, node: ast.AST) -> Iterator[Edit]:
     """Another attribute that the class assigns a value of the same form."""
-    if not isinstance(node, ast.Attribute) or not _is_name(node.value, "self") or not isinstance(node.ctx, ast.Load):
+    if (
+        not isinstance(node, ast.Attribute)
+        or not _is_name(node.value, "self")
+        or not isinstance(node.ctx, ast.Load)
+    ):
         return
     known = _attributes(module, _class_of(module, node))
     same = [name for name, form in known.items() if name != node.attr and form == known.get(node.attr)]

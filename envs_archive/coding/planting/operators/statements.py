@@ -1,9 +1,10 @@
 """Slips in statements: something forgotten, inverted, too early, in the wrong order, or the wrong exception.
 
-Missing constructs are most of the field faults of Duraes and Madeira (TSE 2006: MIFS missing if and its statements, MIA
-missing if around statements, MFC missing call, MVAV missing assignment); checking faults are a type of Orthogonal Defect
-Classification (Chillarege et al., TSE 1992); removed and shuffled statements and inverted conditions are among the
-procedural bugs of SWE-smith (Yang et al. 2025); exception kinds are after ManySStuBs4J (Karampatsis and Sutton, MSR 2020).
+Missing constructs are the largest group of the field faults of Duraes and Madeira (TSE 2006: MIFS missing if and its
+statements, MIA missing if around statements, MFC missing call, MVAV missing assignment); checking faults are a type of
+Orthogonal Defect Classification (Chillarege et al., TSE 1992); removed and shuffled statements and inverted conditions
+are among the procedural bugs of SWE-smith (Yang et al. 2025); exception kinds are after ManySStuBs4J (Karampatsis and
+Sutton, MSR 2020).
 """
 
 from __future__ import annotations
@@ -67,17 +68,23 @@ def missing_case(module: Module, node: ast.AST) -> Iterator[Edit]:
 
 def missing_statement(module: Module, node: ast.AST) -> Iterator[Edit]:
     """A call, or an assignment to something that has a value already, forgotten."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await):
-        yield from _without(module, "missing_statement", node)
-    elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.Assign) and _is_bound_before(module, node)):
+    call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await)
+    again = isinstance(node, ast.Assign) and _is_bound_before(module, node)
+    if call or again or isinstance(node, ast.AugAssign):
         yield from _without(module, "missing_statement", node)
 
 
 def inverted_condition(module: Module, node: ast.AST) -> Iterator[Edit]:
     """The condition of an ``if`` negated."""
-    if isinstance(node, ast.If | ast.IfExp) and not isinstance(node.test, ast.UnaryOp | ast.Compare | ast.NamedExpr):
+    if isinstance(node, ast.If | ast.IfExp) and not isinstance(
+        node.test, ast.UnaryOp | ast.Compare | ast.NamedExpr
+    ):
         text = module.segment(node.test)
-        text = text if isinstance(node.test, ast.Name | ast.Call | ast.Attribute | ast.Subscript) else f"({text})"
+        text = (
+            text
+            if isinstance(node.test, ast.Name | ast.Call | ast.Attribute | ast.Subscript)
+            else f"({text})"
+        )
         yield module.edit("inverted_condition", module.span(node.test), f"not {text}", node)
 
 
@@ -89,12 +96,12 @@ def early_return(module: Module, node: ast.AST) -> Iterator[Edit]:
     after = block[block.index(node) + 1 :]
     lines = module.whole_lines(after[0]) if after else None
     body = module.whole_lines(node.body[-1])
-    if lines and body and isinstance(after[0], ast.Return) and not isinstance(node.body[-1], _LEAVING):
-        if after[0].lineno == after[0].end_lineno and len(after) == 1 and not _multi_line_text(node.body[-1]):
-            text = module.indent(node.body[0]) + module.source[slice(*lines)].lstrip()
-            kept = module.source[body[1] : lines[0]]
-            if not kept.strip():
-                yield module.edit("early_return", (body[1], lines[1]), text, node)
+    if not lines or not body or not isinstance(after[0], ast.Return) or isinstance(node.body[-1], _LEAVING):
+        return
+    one_line = after[0].lineno == after[0].end_lineno and len(after) == 1
+    if one_line and not module.source[body[1] : lines[0]].strip():
+        text = module.indent(node.body[0]) + module.source[slice(*lines)].lstrip()
+        yield module.edit("early_return", (body[1], lines[1]), text, node)
 
 
 def loop_exit(module: Module, node: ast.AST) -> Iterator[Edit]:
@@ -104,7 +111,9 @@ def loop_exit(module: Module, node: ast.AST) -> Iterator[Edit]:
         loop = module.parents[node]
         while not isinstance(loop, ast.For | ast.While | ast.AsyncFor):
             loop = module.parents[loop]
-        if isinstance(node, ast.Continue) or not isinstance(loop, ast.While):  # a `while True` would never end
+        if isinstance(node, ast.Continue) or not isinstance(
+            loop, ast.While
+        ):  # a `while True` would never end
             yield module.edit("loop_exit", module.span(node), other, node)
 
 
@@ -118,7 +127,13 @@ def statement_order(module: Module, node: ast.AST) -> Iterator[Edit]:
     if not isinstance(following, _SIMPLE) or _is_text(node) or _is_text(following):
         return
     one, two = module.whole_lines(node), module.whole_lines(following)
-    if one and two and one[1] == two[0] and _names(node) & _names(following) and _fits_order(module, node, following):
+    if (
+        one
+        and two
+        and one[1] == two[0]
+        and _names(node) & _names(following)
+        and _fits_order(module, node, following)
+    ):
         text = module.source[slice(*two)] + module.source[slice(*one)]
         yield module.edit("statement_order", (one[0], two[1]), text, node)
 
@@ -141,7 +156,11 @@ def exception_kind(module: Module, node: ast.AST) -> Iterator[Edit]:
 
 def missing_result(module: Module, node: ast.AST) -> Iterator[Edit]:
     """``return`` forgotten in front of a call, or ``return self`` at the end."""
-    if isinstance(node, ast.Return) and isinstance(node.value, ast.Call) and module.function_of(node) is not None:
+    if (
+        isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Call)
+        and module.function_of(node) is not None
+    ):
         span = module.span(node)[0], module.span(node.value)[0]
         if module.source[slice(*span)].strip() == "return" and module.block_of(node)[-1] is node:
             yield module.edit("missing_result", span, "", node)
@@ -167,7 +186,10 @@ def _is_bound_before(module: Module, node: ast.Assign) -> bool:
     if any(a.arg == target.id for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)):
         return True
     return any(
-        isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id == target.id and n.lineno < node.lineno
+        isinstance(n, ast.Name)
+        and isinstance(n.ctx, ast.Store)
+        and n.id == target.id
+        and n.lineno < node.lineno
         for n in ast.walk(function)
     )
 
