@@ -109,15 +109,27 @@ def _refusal(repository: Repository, run: SuiteRun, command: str) -> str:
     if run.exit_code is None:
         return f"{name}: pytest did not come to its end ({command}): {last_line(run.output)}"
     if run.outcomes:
-        return (
-            f"{name}: not one of its {len(run.outcomes)} tests passes here ({command}): make them pass first"
-        )
+        hint = _plugins_wanted(run)
+        return f"{name}: none of its {len(run.outcomes)} tests passes here ({command}): make them pass first{hint}"
     if run.errors:
         where, why = next(iter(run.errors.items()))
         return f"{name}: pytest cannot collect its tests: {where}: {last_line(why)}"
     if run.exit_code == 5:
         return f"{name}: no tests found ({command} collects none): name them with --test_cmd 'python -m pytest FOLDER'"
     return f"{name}: pytest cannot run its tests ({command}): {last_line(run.output)}"
+
+
+def _plugins_wanted(run: SuiteRun) -> str:
+    """A hint for tests that fail for want of a pytest plugin: sandboxes load none on their own."""
+    wanted = any(
+        failure["type"] == "FixtureLookupError" or "not natively supported" in failure["message"]
+        for failure in run.failures.values()
+    )
+    return (
+        f" (some want a pytest plugin: --test_cmd '{DEFAULT_TEST_COMMAND} -p NAME' loads it)"
+        if wanted
+        else ""
+    )
 
 
 def missing_modules(repository: Repository, texts: Sequence[str]) -> list[str]:
@@ -145,7 +157,8 @@ async def _measure(
     broken = first.having("failed") | first.having("slow")
     if broken:
         left_out["failing before any change"] = sorted(broken)
-        say(f"{len(broken)} of {len(first.outcomes)} tests fail on the untouched repository and are left out")
+        hint = _plugins_wanted(first)
+        say(f"{len(broken)} of {len(first.outcomes)} tests fail before any change and are left out{hint}")
     if first.errors:
         left_out["not collected"] = sorted(first.errors)
         missing = missing_modules(repository, list(first.errors.values()))
