@@ -244,7 +244,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.repo is not None:
         if options.check:
             parser.error("--check validates the benchmark; it does not go with --repo")
-        return asyncio.run(make(options))
+        try:
+            return asyncio.run(make(options))
+        except KeyboardInterrupt:
+            print("generate_dataset.py: interrupted; nothing was written", file=sys.stderr)
+            return 130
     given = [f"--{name}" for name in NEED_REPO if getattr(options, name)]
     if given:
         parser.error(f"{', '.join(given)} needs --repo PATH")

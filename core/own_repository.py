@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import os
 import sys
 import time
 from pathlib import Path
 
+from dotenv import load_dotenv
+
 from core.issue_writer import issue_writer
-from core.options import UsageError, log_dir
+from core.options import PROJECT_ROOT, UsageError, log_dir
 from envs_archive.coding.planting.making import Request, make_tasks
 from envs_archive.coding.planting.repository import RepositoryError, repository_name
 from envs_archive.coding.planting.suite import SuiteError
@@ -84,6 +87,7 @@ async def make(options: argparse.Namespace) -> int:
         async with contextlib.AsyncExitStack() as stack:
             rewrite = None
             if options.model:
+                load_dotenv(os.environ.get("DOTENV_PATH") or PROJECT_ROOT / ".env")
                 folder = log_dir() / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-issues"
                 rewrite = await stack.enter_async_context(
                     issue_writer(options.model, request.tasks, folder, say)

@@ -10,17 +10,17 @@ from typing import NamedTuple
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class TestFunction(NamedTuple):
+class NodeFunction(NamedTuple):
     """A test function, whatever its parameters; ``names`` are its classes and its own name."""
 
     path: str
     names: tuple[str, ...]
 
 
-def function_of(test_id: str) -> TestFunction:
+def function_of(test_id: str) -> NodeFunction:
     """The function of a node id."""
     path, *names = test_id.partition("[")[0].split("::")
-    return TestFunction(path, tuple(names))
+    return NodeFunction(path, tuple(names))
 
 
 def find_function(tree: ast.Module, names: tuple[str, ...]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
@@ -36,7 +36,7 @@ def find_function(tree: ast.Module, names: tuple[str, ...]) -> ast.FunctionDef |
     return None
 
 
-def choose_hidden(failing: Iterable[str], texts: Mapping[str, str], rng: Random) -> set[TestFunction]:
+def choose_hidden(failing: Iterable[str], texts: Mapping[str, str], rng: Random) -> set[NodeFunction]:
     """Up to half of the failing test functions, never all that can be seen fail; empty when there is only one.
 
     Args:
@@ -48,7 +48,7 @@ def choose_hidden(failing: Iterable[str], texts: Mapping[str, str], rng: Random)
     return set(rng.sample(removable, rng.randint(1, count))) if count else set()
 
 
-def _removable(function: TestFunction, texts: Mapping[str, str]) -> bool:
+def _removable(function: NodeFunction, texts: Mapping[str, str]) -> bool:
     if function.path not in texts:
         return False
     tree = ast.parse(texts[function.path])
@@ -67,7 +67,7 @@ def _removable(function: TestFunction, texts: Mapping[str, str]) -> bool:
     return len(tests) > 1 and not named
 
 
-def without(source: str, functions: Iterable[TestFunction]) -> str:
+def without(source: str, functions: Iterable[NodeFunction]) -> str:
     """A test file without some functions; their decorators and the comments above go with them."""
     lines = source.splitlines(keepends=True)
     tree = ast.parse(source)

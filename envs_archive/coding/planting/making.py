@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -19,6 +18,7 @@ from envs_archive.coding.grading import grading_limits
 from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.pytest_settings import pytest_arguments
 from envs_archive.coding_envs import load_config
+from evals.contract import write_atomic
 from evals.utils.sandbox import SandboxKind
 
 from . import git_history
@@ -73,7 +73,9 @@ class Request:
         if not self.out.parent.is_dir():
             raise RepositoryError(f"--out {self.out}: there is no folder {self.out.parent}")
         if self.out.resolve().is_relative_to(self.path.resolve()):
-            raise RepositoryError(f"--out {self.out} is inside the repository, which is not to be changed")
+            raise RepositoryError(
+                f"--out {self.out} is inside the repository, which is not to be changed: give a place outside"
+            )
         if self.test_cmd is not None and pytest_arguments(self.test_cmd) is None:
             raise RepositoryError(
                 f"--test_cmd must be a run of pytest (python -m pytest ...), not {self.test_cmd!r}"
@@ -188,9 +190,18 @@ def _why(report: Report) -> str:
 
 def _write(request: Request, drafts: list[Draft], report: Report) -> tuple[Report, list[dict]]:
     """Give the tasks their names and put everything in its place, the tasks file last."""
-    rng = Random(request.seed)
     if request.length is not None:
-        drafts = series(drafts, request.length, rng)
+        drafts = series(drafts, request.length, Random(request.seed))
+    try:
+        return _written(request, drafts, report)
+    except BaseException:  # a full disk, say: a half of it is of no use
+        shutil.rmtree(request.trees, ignore_errors=True)
+        for path in (request.report, request.out):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _written(request: Request, drafts: list[Draft], report: Report) -> tuple[Report, list[dict]]:
     rows, records = [], {}
     request.trees.mkdir()
     for number, draft in enumerate(drafts, 1):
@@ -205,7 +216,5 @@ def _write(request: Request, drafts: list[Draft], report: Report) -> tuple[Repor
         notes.append(f"Series of {len(rows)}: {met_before(drafts)} touch a module that was met before.")
     report = Report(**{**vars(report), "records": records, "notes": notes})
     request.report.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
-    building = request.out.with_name(f".{request.out.name}.tmp")
-    building.write_text("".join(map(dump_row, rows)), encoding="utf-8")
-    os.replace(building, request.out)
+    write_atomic(request.out, "".join(map(dump_row, rows)).encode())
     return report, rows

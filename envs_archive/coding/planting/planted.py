@@ -81,7 +81,10 @@ class Planter:
             if not edits:
                 break
             allowed -= len(edits)
-            results = await asyncio.gather(*(self._try((edit,)) for edit in edits))
+            seeds = [
+                self._seed() for _ in edits
+            ]  # drawn before: which edit is done first is a matter of chance
+            results = await asyncio.gather(*(self._try((e,), s) for e, s in zip(edits, seeds, strict=True)))
             for bug in map(self._new, results):
                 if bug is None:
                     continue
@@ -114,7 +117,7 @@ class Planter:
             together = near.path == edit.path or other.passing & bug.failing
             if (near.path, near.function) != (edit.path, edit.function) and together:
                 self._single.remove(other)
-                pair = await self._try((near, edit))
+                pair = await self._try((near, edit), self._seed())
                 if isinstance(pair, Bug) and (pair.failing <= bug.failing or pair.failing <= other.failing):
                     pair = Rejected("one of two bugs hides the other")
                 found = self._new(pair)
@@ -122,7 +125,10 @@ class Planter:
         self._single.append(bug)
         return None
 
-    async def _try(self, edits: tuple[Edit, ...]) -> Bug | Rejected:
+    def _seed(self) -> int:
+        return self._rng.randrange(2**31)
+
+    async def _try(self, edits: tuple[Edit, ...], seed: int) -> Bug | Rejected:
         self.tried += 1
         try:
             changes = planted(self._repository, edits)
@@ -148,7 +154,7 @@ class Planter:
         expected = self._affordable(expected, failing, near)
         runs = await asyncio.gather(
             self._run(changes, expected, details=True),
-            self._run(changes, expected, shuffle=self._rng.randrange(2**31)),
+            self._run(changes, expected, shuffle=seed),
         )
         for run in runs:
             if reason := _unusable(run):

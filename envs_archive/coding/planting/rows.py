@@ -17,7 +17,7 @@ from envs_archive.coding.tasks import Task
 from envs_archive.coding.workspace import PatchError, WorkspaceError, make_workspace, prepare_base
 
 from .difficulty import Functions
-from .hidden_tests import TestFunction, choose_hidden, function_of, without
+from .hidden_tests import NodeFunction, choose_hidden, function_of, without
 from .issue_text import Observation, gives_away, observe, write_issue
 from .planted import Bug, Rejected, planted
 from .repository import Repository, editable_text
@@ -107,7 +107,7 @@ async def issue_of(
     failures: Mapping[str, Mapping[str, Any]],
     seen: frozenset[str],
     patch: str,
-    hidden: set[TestFunction],
+    hidden: set[NodeFunction],
     rng: Random,
     rewrite: Rewrite | None,
     opening: str = "",
