@@ -45,6 +45,9 @@ class Tests:
 
     def test_two(self):
         check(Stock(), 2)
+
+    def test_three(self):
+        self.assertShown("tea", Stock())
 '''
 
 
@@ -72,6 +75,12 @@ def test_a_wrong_value():
     assert "'a-b'" in text and "'a_b'" in text and 'slug("")' not in text and "Titles" not in text
 
 
+def test_the_side_that_calls_the_library_is_what_came_out():
+    source = "def test_it():\n    assert 'a-b'.replace('-', '_') == shop.slug('a b').lower()\n"
+    seen = observe("t.py::test_it", failure(2, compared=["==", "'a_b'", "'ab'"]), source)
+    assert (seen.called, seen.expected, seen.actual) == ("slug", "'a_b'", "'ab'")
+
+
 def test_an_error_that_does_not_come():
     text = told("test_refused", failure(13, "Failed", "DID NOT RAISE <class 'ValueError'>"))
     assert "    slug(None)\n" in text and "expected ValueError" in text
@@ -90,6 +99,11 @@ def test_a_value_of_unittest():
 def test_a_helper_of_the_tests():
     text = told("Tests::test_two", failure(99, compared=["==", "1", "2"], own=28))
     assert "    check(Stock(), 2)\n" in text and "`check`" not in text
+
+
+def test_a_check_that_the_project_has_made_itself():
+    text = told("Tests::test_three", failure(31, message="'tea' != 'rum'\n- tea\n+ rum"))
+    assert '    self.assertShown("tea", Stock())\n' in text and "This goes wrong: 'tea' != 'rum'" in text
 
 
 def test_what_cannot_be_read_is_nothing():

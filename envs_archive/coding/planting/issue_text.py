@@ -9,6 +9,7 @@ import ast
 import dataclasses
 import re
 import textwrap
+import unittest
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -23,6 +24,7 @@ _SHORT = 8  # characters of a changed line that are found anywhere
 _HELPERS = frozenset(
     {"list", "tuple", "set", "dict", "sorted", "len", "str", "repr", "int", "type", "next", "isinstance"}
 )
+_OF_BUILTINS = frozenset(name for kind in (str, bytes, list, dict, set, int, float) for name in dir(kind))
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,8 @@ class _Reader:
         raised = self.failure["type"]
         if raised == "Failed" and "DID NOT RAISE" in self.failure["message"]:
             return self._no_error(setup)
-        if raised == "AssertionError" and self.helped:
+        own = check is not None and _is_check(check) and not hasattr(unittest.TestCase, _called(check))
+        if raised == "AssertionError" and (self.helped or own):
             return self._in_helper(setup)
         if raised == "AssertionError" and isinstance(statement, ast.Assert):
             return self._asserted(setup, statement.test)
@@ -201,7 +204,7 @@ class _Reader:
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             left, right = test.left, test.comparators[0]
             _, got, wanted = self.failure["compared"] or ["", "", ""]
-            if _calls(right) and not _calls(left):
+            if _calls(right) > _calls(left):
                 left, right, got, wanted = right, left, wanted, got
             if isinstance(test.ops[0], ast.Eq):
                 return self._make(setup, left, "value", wanted or self.text(right), got)
@@ -211,7 +214,7 @@ class _Reader:
     def _unittest(self, setup: list[str], check: ast.Call) -> Observation:
         first, *more = check.args
         if "Equal" in _called(check) and more:
-            if _calls(more[0]) and not _calls(first):
+            if _calls(more[0]) > _calls(first):
                 first, more = more[0], [first]
                 return self._make(setup, first, "value", *self._compared(self.text(more[0]))[::-1])
             return self._make(setup, first, "value", *self._compared(self.text(more[0])))
@@ -228,8 +231,9 @@ class _Reader:
     def _in_helper(self, setup: list[str]) -> Observation:
         operator, got, wanted = self.failure["compared"] or ["", "", ""]
         snippet = _dedented(self.source, self.path[0], self.statement.end_lineno).splitlines()
-        kind = "value" if operator == "==" and wanted else "other"
-        return Observation("", _joined(setup, snippet), kind, wanted, got)
+        if operator == "==" and wanted:
+            return Observation("", _joined(setup, snippet), "value", wanted, got)
+        return Observation("", _joined(setup, snippet), "other", "", self._message())
 
     def _no_error(self, setup: list[str]) -> Observation:
         wanted = re.search(r"DID NOT RAISE.*?(\w+)'?>?\)?$", self.failure["message"])
@@ -247,12 +251,12 @@ class _Reader:
         node: ast.AST = self.statement
         check = getattr(self.statement, "value", None)
         if isinstance(check, ast.Call) and _is_check(check) and check.args and outer is self.statement:
-            node = next((value for value in check.args if _calls(value)), check.args[0])
+            node = max(check.args, key=_calls)
             text = self.text(node)
         if isinstance(self.statement, ast.Assert):
             node = self.statement.test
             if isinstance(node, ast.Compare):
-                node = next((side for side in (node.left, *node.comparators) if _calls(side)), node.left)
+                node = max((node.left, *node.comparators), key=_calls)
             text = self.text(node) if outer is self.statement else text
         error = ": ".join(part for part in (self.failure["type"], self._message()) if part)
         return Observation(self._name(node), _joined(setup, text.splitlines()), "error", "", error)
@@ -267,17 +271,18 @@ class _Reader:
 
     def _name(self, node: ast.AST) -> str:
         names = [_called(n) for n in ast.walk(node) if isinstance(n, ast.Call)]
-        return next(
-            (name for name in names if name and name not in _HELPERS and not name.startswith("assert")), ""
-        )
+        names = [name for name in names if name and name not in _HELPERS and not name.startswith("assert")]
+        return next((name for name in names if name not in _OF_BUILTINS), names[0] if names else "")
 
     def _message(self) -> str:
         lines = self.failure["message"].splitlines()
         return lines[0][:200] if lines else ""
 
 
-def _calls(node: ast.AST) -> bool:
-    return any(isinstance(n, ast.Call) for n in ast.walk(node))
+def _calls(node: ast.AST) -> int:
+    """0 for an expression that calls nothing, 2 for one that calls something of the library, 1 for others."""
+    names = {_called(n) for n in ast.walk(node) if isinstance(n, ast.Call)}
+    return 2 if names - _HELPERS - _OF_BUILTINS else min(len(names), 1)
 
 
 def _joined(setup: list[str], lines: list[str]) -> str:
@@ -339,7 +344,7 @@ def _outcome(seen: Observation, rng: Random) -> str:
     if seen.kind == "value":
         return f"I expected {seen.expected}, but that is not what comes out."
     if not seen.expected:
-        return "This goes wrong" + (f": it gives {seen.actual}." if seen.actual else ".")
+        return "This goes wrong" + (f": {seen.actual}" if seen.actual else ".")
     return f"This should hold, and does not: `{' '.join(seen.expected.split())}`" + (
         f" (the value is {seen.actual})" if seen.actual else ""
     )
