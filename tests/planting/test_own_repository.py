@@ -161,6 +161,9 @@ NO_TESTS = {"shop/__init__.py": "", "shop/a.py": "x = 1\n"}
 REFUSALS = {
     "not there": (None, "no such directory"),
     "not Python": ({"README": "hello\n"}, "no Python project"),
+    "a bare repository": ({"HEAD": "ref: refs/heads/main\n", "objects/x": ""}, "--from_git"),
+    "only tests": ({"tests/test_a.py": "def test_a():\n    pass\n"}, "only tests and scripts"),
+    "other line ends": ({"shop.py": "x = 1\r\n", "test_a.py": "def test_a():\n    pass\n"}, "line ends"),
     "no tests": (NO_TESTS, "no tests found"),
     "a dependency is missing": (
         NO_TESTS | {"tests/test_a.py": "import no_such_library\n"},
@@ -180,8 +183,9 @@ REFUSALS = {
 @pytest.mark.parametrize("case", REFUSALS)
 def test_refusals_are_one_line_and_write_nothing(tmp_path, case, monkeypatch, capsys):
     files, said = REFUSALS[case]
-    if files is not None:
-        write(tmp_path / "lib", files)
+    for name, text in (files or {}).items():
+        (tmp_path / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lib" / name).write_bytes(text.encode())
     monkeypatch.chdir(tmp_path)
     assert generate_dataset.main(["--repo", "lib", "--out", "tasks.jsonl"]) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]

@@ -124,7 +124,9 @@ async def make_repository(
     shown = shown or tree
     files = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.py") if path.is_file())
     if not files:
-        raise RepositoryError(f"{shown}: is no Python project: it has no .py file")
+        bare = (shown / "HEAD").is_file() and (shown / "objects").is_dir()
+        hint = ": a bare git repository; give a work tree, or --from_git" if bare else ""
+        raise RepositoryError(f"{shown}: is no Python project: it has no .py file{hint}")
     task = Task(instance_id="base", problem_statement="-", fail_to_pass=(), pass_to_pass=(), repo_path=tree)
     try:
         await prepare_base(task, base)
@@ -138,6 +140,9 @@ async def make_repository(
             raise RepositoryError(f"--package {only}: no source file of {shown} is in it")
     sources = tuple(path for path in chosen if editable_text(base / path) is not None)
     odd = len(chosen) - len(sources)
+    if not sources:
+        why = f"{odd} are no UTF-8 text with \\n line ends" if odd else "there are only tests and scripts"
+        raise RepositoryError(f"{shown}: has no module that a bug can be planted in: {why}")
     if odd:
         left_out += (f"{odd} source files that are no UTF-8 text with \\n line ends",)
     return Repository(name, base, sources, left_out)
