@@ -103,10 +103,9 @@ async def make_tasks(
             drafts, report = await make(request, kind, Path(scratch), rooms, say, rewrite)
         finally:
             await rooms.close()
-        _same(request.path, before)
         if not drafts:
             raise RepositoryError(f"{report.repository}: no task came out of it: {_why(report)}")
-        return _write(request, drafts, report)
+        return _write(request, drafts, report, _changed(request.path, before))
 
 
 async def _plant(
@@ -174,13 +173,13 @@ async def _drafts(bugs: Sequence[Bug], repository, functions, test_cmd, scratch,
     return await asyncio.gather(*(one(bug, rng.randrange(2**31)) for bug in bugs))
 
 
-def _same(path: Path, before: Fingerprint) -> None:
+def _changed(path: Path, before: Fingerprint) -> list[str]:
+    """A note when the repository is not as it was: the tasks are of the state it had at the beginning."""
     after = fingerprint(path)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    if changed:
-        raise RepositoryError(
-            f"{path}: {changed[0]} was changed while tasks were made of it (not by this program): start again"
-        )
+    if not changed:
+        return ["Nothing in the repository was changed (modes, sizes and times compared)."]
+    return [f"Somebody worked in the repository meanwhile ({changed[0]}); the tasks show how it was before."]
 
 
 def _why(report: Report) -> str:
@@ -188,12 +187,14 @@ def _why(report: Report) -> str:
     return "; ".join(f"{count} {reason}" for reason, count in reasons) or "nothing could be tried"
 
 
-def _write(request: Request, drafts: list[Draft], report: Report) -> tuple[Report, list[dict]]:
+def _write(
+    request: Request, drafts: list[Draft], report: Report, notes: list[str]
+) -> tuple[Report, list[dict]]:
     """Give the tasks their names and put everything in its place, the tasks file last."""
     if request.length is not None:
         drafts = series(drafts, request.length, Random(request.seed))
     try:
-        return _written(request, drafts, report)
+        return _written(request, drafts, report, notes)
     except BaseException:  # a full disk, say: a half of it is of no use
         shutil.rmtree(request.trees, ignore_errors=True)
         for path in (request.report, request.out):
@@ -201,7 +202,9 @@ def _write(request: Request, drafts: list[Draft], report: Report) -> tuple[Repor
         raise
 
 
-def _written(request: Request, drafts: list[Draft], report: Report) -> tuple[Report, list[dict]]:
+def _written(
+    request: Request, drafts: list[Draft], report: Report, notes: list[str]
+) -> tuple[Report, list[dict]]:
     rows, records = [], {}
     request.trees.mkdir()
     for number, draft in enumerate(drafts, 1):
@@ -211,7 +214,7 @@ def _written(request: Request, drafts: list[Draft], report: Report) -> tuple[Rep
         first = {"instance_id": name, "repo": draft.row["repo"], "base_commit": draft.row["base_commit"]}
         rows.append({**first, **draft.row, "repo_path": path})
         records[name] = draft.record
-    notes = [*report.notes]
+    notes = [*report.notes, *notes]
     if request.length is not None:
         notes.append(f"Series of {len(rows)}: {met_before(drafts)} touch a module that was met before.")
     report = Report(**{**vars(report), "records": records, "notes": notes})

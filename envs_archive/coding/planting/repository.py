@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import shutil
@@ -83,8 +84,9 @@ def fingerprint(root: Path) -> Fingerprint:
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             path = os.path.join(folder, name)
-            status = os.lstat(path)
-            found[os.path.relpath(path, root)] = (status.st_mode, status.st_size, status.st_mtime_ns)
+            with contextlib.suppress(FileNotFoundError):  # gone in this moment
+                status = os.lstat(path)
+                found[os.path.relpath(path, root)] = (status.st_mode, status.st_size, status.st_mtime_ns)
     return found
 
 
