@@ -30,7 +30,7 @@ from typing import NoReturn
 
 from dotenv import load_dotenv
 
-from core.options import OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
+from core.options import DEFAULT_TASKS, OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 DEFAULT_MODELS = {"meta_model": "gpt-4.1", "execution_model": "gpt-4o-mini"}
@@ -130,7 +130,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--tasks",
         metavar="FILE",
-        default=str(PROJECT_ROOT / "data/coding/tasks.jsonl"),
+        default=DEFAULT_TASKS,
         help="task file (default: the 54-task benchmark)",
     )
     add(

@@ -17,9 +17,9 @@ from .suite import ROOMS, Orders, Suite, SuiteRun
 
 EXPECTED_S = 10.0  # seconds of tests that one task is graded on
 MOST_EXPECTED = 200  # tests of one task: more make a share of passed tests say less, and every grading slower
+MOST_FAILING = 80  # of them; which is enough to see a bug by
 BROAD = 0.5  # a bug that fails more of its tests than this breaks the library, and nobody would have to look for it
-MOST_FAILING = 80
-LEAST_LIMIT_S = 1.0
+LEAST_LIMIT_S = 2.0
 COMBINED_SHARE = 5  # every so many-th bug waits for a second one
 TRIES_PER_TASK = 40  # edits that are tried for one task before giving up
 
@@ -30,15 +30,17 @@ class Bug:
 
     Attributes:
         edits: one, or two of which neither is found by the tests of the other alone.
-        failing: tests that fail with it, every time.
+        failing: tests that fail with it, every time; of very many, a choice.
         passing: tests that its task is graded on besides.
         failures: what the failing tests showed.
+        signature: all tests that fail with it, by which it is told from others.
     """
 
     edits: tuple[Edit, ...]
     failing: frozenset[str]
     passing: frozenset[str]
     failures: Mapping[str, Mapping[str, Any]]
+    signature: frozenset[str]
 
     @property
     def modules(self) -> frozenset[str]:
@@ -99,12 +101,12 @@ class Planter:
 
     def _new(self, result: Bug | Rejected) -> Bug | None:
         """A bug whose failing tests are no other bug's."""
-        if isinstance(result, Bug) and result.failing in self._signatures:
+        if isinstance(result, Bug) and result.signature in self._signatures:
             result = Rejected("the same tests fail as with another bug")
         if isinstance(result, Rejected):
             self.rejected[result.reason] += 1
             return None
-        self._signatures.add(result.failing)
+        self._signatures.add(result.signature)
         for edit in result.edits:
             self.candidates.kept(edit)
         return result
@@ -118,7 +120,9 @@ class Planter:
             if (near.path, near.function) != (edit.path, edit.function) and together:
                 self._single.remove(other)
                 pair = await self._try((near, edit), self._seed())
-                if isinstance(pair, Bug) and (pair.failing <= bug.failing or pair.failing <= other.failing):
+                if isinstance(pair, Bug) and (
+                    pair.failing <= bug.signature or pair.failing <= other.signature
+                ):
                     pair = Rejected("one of two bugs hides the other")
                 found = self._new(pair)
                 return found or bug
@@ -146,12 +150,13 @@ class Planter:
         failing = screened.having("failed")
         if reason or not failing:
             return Rejected(reason or "no test notices")
-        if len(failing) > MOST_FAILING:
-            return Rejected("breaks too much")
         files = {test.partition("::")[0] for test in failing}
         reached = frozenset().union(*(lines.of_file(edit.path) for edit in edits))
-        expected = reached | {test for test in stable if test.partition("::")[0] in files}
-        expected = self._affordable(expected, failing, near)
+        touched = reached | {test for test in stable if test.partition("::")[0] in files}
+        if len(failing) > BROAD * len(touched):
+            return Rejected("breaks too much")
+        shown = frozenset(_one_of_each_first(failing)[:MOST_FAILING])
+        expected = self._affordable(touched - failing, shown, near)
         runs = await asyncio.gather(
             self._run(changes, expected, details=True),
             self._run(changes, expected, shuffle=seed),
@@ -165,24 +170,18 @@ class Planter:
             return Rejected("not the same tests fail in another order")
         if not failed[0]:
             return Rejected("no test notices")
-        if len(failed[0]) > min(MOST_FAILING, BROAD * len(expected)) or not passed[0]:
+        if not passed[0]:
             return Rejected("breaks too much")
-        return Bug(edits, failed[0], passed[0], runs[0].failures)
+        return Bug(edits, failed[0], passed[0], runs[0].failures, failing | failed[0])
 
     def _affordable(
-        self, tests: frozenset[str], failing: frozenset[str], near: frozenset[str]
+        self, others: frozenset[str], failing: frozenset[str], near: frozenset[str]
     ) -> frozenset[str]:
         """As many tests as may be run to grade one submission: those that fail, those that meet the bug, others."""
         seconds = self._baseline.seconds
-        turn: dict[str, int] = {}
-        cases: Counter[str] = Counter()
-        for test in sorted(tests - failing):  # one case of each function before a second one of any
-            function = test.partition("[")[0]
-            turn[test] = cases[function]
-            cases[function] += 1
-        others = sorted(turn, key=lambda test: (test not in near, turn[test], test))
+        ordered = sorted(_one_of_each_first(others), key=lambda test: test not in near)
         kept, room = set(failing), EXPECTED_S - self._baseline.time_of(failing)
-        for test in others:
+        for test in ordered:
             room -= seconds[test]
             if room < 0 or len(kept) >= MOST_EXPECTED:
                 break
@@ -205,6 +204,17 @@ class Planter:
         return await self._suite.run(
             self._repository.base, changes, orders, files=files, wall_s=wall_s, details=details
         )
+
+
+def _one_of_each_first(tests: Iterable[str]) -> list[str]:
+    """Tests in an order in which each function comes with one case before any comes with a second one."""
+    turn: dict[str, int] = {}
+    cases: Counter[str] = Counter()
+    for test in sorted(tests):
+        function = test.partition("[")[0]
+        turn[test] = cases[function]
+        cases[function] += 1
+    return sorted(turn, key=lambda test: (turn[test], test))
 
 
 def planted(repository: Repository, edits: Iterable[Edit]) -> dict[str, str] | None:
