@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = ("humanize==4.11.0", "tomlkit==0.13.2", "markdown==3.7")
+LIBRARIES = ("humanize==4.11.0", "tinydb==4.8.2", "semver==3.0.2")
 WANTED, SECONDS = 30, 600
 
 

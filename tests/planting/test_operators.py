@@ -177,14 +177,14 @@ def test_every_edit_gives_another_program(source):
         assert not same_program(source, edit.apply(source)), edit
 
 
-@pytest.mark.parametrize("name", ["textwrap", "heapq", "shlex", "configparser"])
+@pytest.mark.parametrize("name", ["textwrap", "heapq", "shlex"])
 def test_every_edit_of_a_real_module_gives_another_program(name):
     source = Path(__import__(name).__file__).read_text(encoding="utf-8")
     edits = list(edits_of("m.py", source))
     assert len({edit.kind for edit in edits}) > 10
     module = Module("m.py", source)
     lines = source.count("\n") + 1
-    for edit in edits[:: max(1, len(edits) // 60)]:
+    for edit in edits[:: max(1, len(edits) // 40)]:
         assert not same_program(source, edit.apply(source)), edit
         assert 0 <= edit.first <= edit.last <= lines
     assert module.source == source
