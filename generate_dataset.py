@@ -13,6 +13,7 @@ import asyncio
 import collections
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -244,6 +245,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.repo is not None:
         if options.check:
             parser.error("--check validates the benchmark; it does not go with --repo")
+        # A polite kill is an interruption like Ctrl-C, which shells have what runs in the background ignore.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         try:
             return asyncio.run(make(options))
         except KeyboardInterrupt:

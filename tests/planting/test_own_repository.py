@@ -212,3 +212,17 @@ def test_flags_that_cannot_be(tmp_path, monkeypatch, capsys):
         told = capsys.readouterr().err
         assert (code, said in told.splitlines()[-1]) == (2, True), (flags, told)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lib", "old.jsonl"]
+
+
+def test_a_kill_leaves_nothing_behind(tmp_path):
+    src_layout(tmp_path / "lib")
+    line = [sys.executable, ROOT / "generate_dataset.py", "--repo", "lib", "--out", "tasks.jsonl"]
+    with subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        assert "can be relied on" in running.stderr.readline()
+        running.terminate()
+        told = running.stderr.read()
+    assert (running.returncode, told.splitlines()[-1]) == (
+        130,
+        "generate_dataset.py: interrupted; nothing was written",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["lib"]
