@@ -1,15 +1,19 @@
-"""Builds the coding benchmark under data/coding from its sources, and validates what is on disk.
+"""Builds the coding benchmark under data/coding from its sources, and validates it; makes tasks of any repository.
 
-python generate_dataset.py            write tasks.jsonl, samples.jsonl, longitudinal.jsonl and their repositories
-python generate_dataset.py --check    re-validate them; one line per violation and exit code 1
+python generate_dataset.py                         write tasks.jsonl, samples.jsonl, longitudinal.jsonl, their trees
+python generate_dataset.py --check                 re-validate them; one line per violation and exit code 1
+python generate_dataset.py --repo PATH             plant bugs in a copy of a repository with pytest tests
+python generate_dataset.py --repo PATH --from_git  take the bug fixes of its history
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import collections
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -17,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from core.own_repository import add_flags, make
 from envs_archive.coding.dataset import (
     DIFFICULTIES,
     Bug,
@@ -59,6 +64,7 @@ SERIES_ORDERS = ORDERS[
     :1
 ]  # beside the order of the files, which building takes: a series has many tasks of one suite
 MAX_SHARE_WITHOUT_HIDDEN = 1 / 3
+NEED_REPO = ("tasks", "out", "package", "test_cmd", "from_git", "series", "model")
 ROW_FIELDS = {
     "instance_id", "repo", "base_commit", "problem_statement", "hints_text", "patch", "test_patch", "version",
     "FAIL_TO_PASS", "PASS_TO_PASS", "project", "difficulty", "repo_path", "test_cmd",
@@ -258,12 +264,30 @@ def check(data: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="generate_dataset.py", description="Build or validate the coding benchmark."
+        prog="generate_dataset.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--check", action="store_true", help="validate what is on disk instead of writing it")
     default = Path(__file__).resolve().parent / "data" / "coding"
     parser.add_argument("--data", type=Path, default=default, help="data folder (default: data/coding)")
+    add_flags(parser)
     options = parser.parse_args(arguments)
+    if options.repo is not None:
+        if options.check:
+            parser.error("--check validates the benchmark; it does not go with --repo")
+        # A polite kill is an interruption like Ctrl-C, which shells have what runs in the background ignore.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        try:
+            return asyncio.run(make(options))
+        except KeyboardInterrupt:
+            print("generate_dataset.py: interrupted; nothing was written", file=sys.stderr)
+            return 130
+    given = [f"--{name}" for name in NEED_REPO if getattr(options, name)]
+    if given:
+        parser.error(f"{', '.join(given)} needs --repo PATH")
     if not (options.data / "projects").is_dir():
         parser.error(f"{options.data}: no projects/ folder in it")
     try:

@@ -8,7 +8,8 @@
 # With a key of OpenAI a run stops at 5 USD, unless --max_cost_usd or --max_tokens says otherwise.
 # Needs Python 3.11 or newer and git; never needs root.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+# Paths that are given mean what they mean where the user is: only installing and testing go into the checkout.
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 fail() { echo "run_coding.sh: $1" >&2; exit "${2:-1}"; }
 
@@ -17,7 +18,7 @@ case "${1:-}" in
   *) fail "unknown command '$1': use test, evolve, evaluate, h1, h2 or h3 (no command: a small evolution)" 2 ;;
 esac
 if [[ "${1:-}" == "-h" || "${1:-}" == "--help" ]]; then
-  sed -n '2,10s/^# \{0,1\}//p' "$0"
+  sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit 0
 fi
 
@@ -34,6 +35,7 @@ find_python() {
 
 # The environment is complete when the file says so; a broken-off installation is repaired by the next call.
 install() {
+  cd "$root"
   command -v git >/dev/null || fail "needs git"
   local wanted
   wanted="$(cksum < requirements.txt)"
@@ -49,10 +51,10 @@ install() {
 
 # The cap of a run that pays. Not for a server of your own (its prices are not known), nor for what was begun before.
 has_key() {
-  .venv/bin/python -c 'import os, sys
+  "$root/.venv/bin/python" -c 'import os, sys
 from dotenv import load_dotenv
-load_dotenv(os.environ.get("DOTENV_PATH") or ".env")
-sys.exit(not os.environ.get("OPENAI_API_KEY") or bool(os.environ.get("OPENAI_BASE_URL")))'
+load_dotenv(os.environ.get("DOTENV_PATH") or sys.argv[1])
+sys.exit(not os.environ.get("OPENAI_API_KEY") or bool(os.environ.get("OPENAI_BASE_URL")))' "$root/.env"
 }
 cap() {
   case " $* " in
@@ -61,18 +63,19 @@ cap() {
   if has_key; then echo "--max_cost_usd 5"; fi
 }
 
-install
+(install)
 command="${1:-}"
 [[ $# -gt 0 ]] && shift
 case "$command" in
   test)
+    cd "$root"
     exec .venv/bin/python -m pytest "$@" ;;
   evolve)
-    exec .venv/bin/python run_main.py --status train $(cap "$@") "$@" ;;
+    exec "$root/.venv/bin/python" "$root/run_main.py" --status train $(cap "$@") "$@" ;;
   evaluate)
-    exec .venv/bin/python run_main.py --status test $(cap "$@") "$@" ;;
+    exec "$root/.venv/bin/python" "$root/run_main.py" --status test $(cap "$@") "$@" ;;
   h1|h2|h3)
-    exec .venv/bin/python run_main.py --experiment "$command" $(cap "$@") "$@" ;;
+    exec "$root/.venv/bin/python" "$root/run_main.py" --experiment "$command" $(cap "$@") "$@" ;;
   "")
-    exec .venv/bin/python run_main.py --status train --train_size 27 --steps 2 --update_size 8 --repeats 1 $(cap) ;;
+    exec "$root/.venv/bin/python" "$root/run_main.py" --status train --train_size 27 --steps 2 --update_size 8 --repeats 1 $(cap) ;;
 esac

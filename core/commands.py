@@ -20,7 +20,7 @@ from core.gateway.preflight import ProviderDown, check_models
 from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
-from core.options import MEMO_ARCHIVE, Options, UsageError, log_dir
+from core.options import DEFAULT_TASKS, MEMO_ARCHIVE, Options, UsageError, log_dir
 from core.preview import episodes_of, expected, refuse_unknown_price
 from core.progress import Progress
 from core.report import h1 as h1_report
@@ -291,12 +291,14 @@ def _evolution_notes(run: Run, archive: Memo_Manager) -> list[str]:
     best = archive.best()
     if best is None:
         return ["No design could be scored; the reasons are in the last column."]
+    archive_file, own = run.folder / "archive.json", run.options.tasks != DEFAULT_TASKS
+    which = f" --tasks {run.options.tasks} --train_size {run.options.train_size}" if own else ""
     return [
         "Rewards are means over the training tasks that chose these designs: the best one is flattered by that.",
         "What to do next:",
-        f"  score the best on unseen tasks  python run_main.py --status test --memo_SHA no_mem,{best.sha}",
+        f"  score the best on unseen tasks  python run_main.py --status test --memo_SHA no_mem,{best.sha}{which}",
         f"  read it                         {archive.path(best)}",
-        f"  evolve on from here             python run_main.py --history_ckpt_path {run.folder / 'archive.json'}",
+        f"  evolve on from here             python run_main.py --history_ckpt_path {archive_file}{which}",
     ]
 
 

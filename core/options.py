@@ -14,6 +14,7 @@ from evals.contract import write_json_atomic
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEMO_ARCHIVE = PROJECT_ROOT / "memo_archive"
+DEFAULT_TASKS = str(PROJECT_ROOT / "data/coding/tasks.jsonl")
 OFFLINE = "offline"
 
 

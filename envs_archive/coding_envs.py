@@ -16,9 +16,10 @@ from evals.contract import Verdict
 from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
 from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind
-from evals.utils.session import Session
+from evals.utils.session import WORKSPACE, Session
 
 from .coding.actions import ActionError, ActionLimits, execute, parse_action
+from .coding.pytest_settings import import_roots
 from .coding.workspace import changed_files, list_files, make_workspace
 from .prompts.coding_prompt import SYSTEM_PROMPT, user_prompt
 
@@ -122,7 +123,9 @@ class Coding_Env(Basic_Env):
         self._folder = Path(tempfile.mkdtemp(prefix="episode-", dir=self._scratch))
         await asyncio.to_thread(make_workspace, Path(row["base"]), self._workspace)
         self._session = await self._open.enter_async_context(
-            Session(self._sandbox, self._workspace, command_limits(self._config))
+            Session(
+                self._sandbox, self._workspace, command_limits(self._config), env=import_path(row["base"])
+            )
         )
         self._task, self._submitted, self.verdict = task, False, None
         recorder = CodingRecorder()
@@ -214,6 +217,12 @@ class Coding_Env(Basic_Env):
         if self._folder is not None:
             await asyncio.to_thread(remove_tree, self._folder)
         self._folder = self._session = self._task = None
+
+
+def import_path(base: str) -> dict[str, str]:
+    """The variable that makes a project's packages importable from the workspace, as an installation of it would."""
+    roots = import_roots(Path(base))
+    return {"PYTHONPATH": ":".join(f"{WORKSPACE}/{name}" for name in roots)} if roots else {}
 
 
 def command_limits(config: Mapping[str, Any]) -> Limits:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import base64
-import configparser
 import contextlib
 import re
 import secrets
@@ -18,7 +17,6 @@ import shutil
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +27,7 @@ from evals.utils.session import Session
 
 from .grading_rooms import GRADER_INSIDE, GradingRooms
 from .grading_rules import patched_paths, source_changes
+from .pytest_settings import kept_options
 from .records import Orders, read_run
 from .tamper_scan import scan_changes, tricks
 from .tasks import Task
@@ -38,7 +37,6 @@ TEST_SECONDS = 10.0  # for one test; less when the whole run has less than four 
 MAX_CRASHES = 3  # tests that may take the process down before the rest counts as failed
 # A parametrized module would ask its parameters of the canary too.
 _PARAMETRIZED = re.compile(rb"^pytestmark\b[^\n]*(?:\n[ \])][^\n]*)*parametrize", re.MULTILINE)
-KEPT_SETTINGS = ("pythonpath", "markers", "python_files", "python_classes", "python_functions", "usefixtures")
 
 
 class GradingError(RuntimeError):
@@ -71,13 +69,10 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
     """
     started = time.monotonic()
     try:
-        async with rooms.room(task.instance_id) as session:
-            tree, flags = await _build_tree(task, base, changes, session.workspace)
-            passed, seen = await _run_expected(task.expected, session, base, tree)
+        passed, flags = await passing_tests(task, base, changes, rooms)
     except (GradingError, WorkspaceError, PatchError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
-    flags = [*flags, *seen]
     return Verdict(
         reward=_share(passed, task.expected),
         resolved=passed.issuperset(task.expected),
@@ -86,6 +81,20 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
         flags=flags,
         seconds=time.monotonic() - started,
     )
+
+
+async def passing_tests(
+    task: Task, base: Path, changes: Mapping[str, bytes | None], rooms: GradingRooms
+) -> tuple[set[str], list[str]]:
+    """The expected tests that a submission passes, and the flags of what it tried; arguments as of `grade`.
+
+    Raises:
+        GradingError, WorkspaceError, PatchError, OSError: grading could not be done.
+    """
+    async with rooms.room(task.instance_id) as session:
+        tree, flags = await _build_tree(task, base, changes, session.workspace)
+        passed, seen = await _run_expected(task, session, base, tree)
+    return passed, [*flags, *seen]
 
 
 async def changes_from_patch(base: Path, patch: str) -> dict[str, bytes | None]:
@@ -182,15 +191,14 @@ def _put(tree: Path, name: str, content: bytes | None) -> None:
     path.write_bytes(content)
 
 
-async def _run_expected(
-    expected: Sequence[str], session: Session, base: Path, tree: Tree
-) -> tuple[set[str], list[str]]:
+async def _run_expected(task: Task, session: Session, base: Path, tree: Tree) -> tuple[set[str], list[str]]:
     """(tests that passed, flags of what the submission tried while they ran)."""
     sources = {name: base64.b64encode(content).decode() for name, content in tree.tests.items()}
     refused: set[str] = set()
     wall_s = session.limits.wall_s
     deadline = time.monotonic() + wall_s
-    remaining = list(expected)
+    remaining = list(task.expected)
+    options = kept_options(base, task.test_cmd)
     for _ in range(MAX_CRASHES + 1):
         files = sorted({test.partition("::")[0] for test in remaining})
         files = [file for file in files if (session.workspace / file).is_file()]
@@ -200,7 +208,7 @@ async def _run_expected(
         canaries = _canaries(files, remaining, tree.tests)
         limits = min(TEST_SECONDS, wall_s / 4), seconds * 0.8
         orders = Orders(remaining, *limits, tree.changed, tree.excused, sources, canaries)
-        result = await _ask(session, _command(files, base), seconds, orders.to_bytes())
+        result = await _ask(session, _command(files, options), seconds, orders.to_bytes())
         run = read_run(orders, result.channel, result.exit_code)
         if not run.started and not run.tampered:
             last = result.output.strip().rpartition("\n")[2][:200]
@@ -228,7 +236,7 @@ async def _ask(session: Session, command: list[str], seconds: float, orders: byt
     return result
 
 
-def _command(files: Sequence[str], base: Path) -> list[str]:
+def _command(files: Sequence[str], options: Sequence[str]) -> list[str]:
     command = [
         sys.executable,
         "-m",
@@ -240,43 +248,4 @@ def _command(files: Sequence[str], base: Path) -> list[str]:
     ]
     command += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "alma_grading_plugin"]
     command += ["-c", f"{GRADER_INSIDE}/pytest.ini", "--rootdir=/workspace", "--confcutdir=/workspace"]
-    for name, value in _base_settings(base).items():
-        command += ["-o", f"{name}={value}"]
-    return [*command, *files]
-
-
-def _base_settings(base: Path) -> dict[str, str]:
-    """The settings of the project's own pytest configuration that decide on how its tests are found and imported.
-
-    They are read from the base, so nothing that an agent writes there is heard.
-    """
-    found = next((table for table in map(_settings_table, _config_files(base)) if table is not None), {})
-    settings = {}
-    for name in KEPT_SETTINGS:
-        value = found.get(name)
-        if value is None:
-            continue
-        items = [str(item) for item in value] if isinstance(value, list) else str(value).strip().split("\n")
-        if name == "pythonpath":
-            items = [f"/workspace/{item}" for entry in items for item in entry.split()]
-        settings[name] = "\n".join(items) if name == "markers" else " ".join(items)
-    return settings
-
-
-def _config_files(base: Path) -> list[tuple[Path, str]]:
-    names = (("pytest.ini", "pytest"), (".pytest.ini", "pytest"), ("pyproject.toml", ""))
-    names += (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest"))
-    return [(base / name, section) for name, section in names if (base / name).is_file()]
-
-
-def _settings_table(source: tuple[Path, str]) -> Mapping[str, Any] | None:
-    path, section = source
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".toml":
-            return tomllib.loads(text).get("tool", {}).get("pytest", {}).get("ini_options")
-        parser = configparser.ConfigParser(interpolation=None)
-        parser.read_string(text)
-        return parser[section] if parser.has_section(section) else None
-    except (ValueError, configparser.Error):
-        return None
+    return [*command, *options, *files]

@@ -1,6 +1,7 @@
 """The environment as the workflow uses it: prompts, steps, the end, and the configuration."""
 
 import asyncio
+import dataclasses
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from env_project import FILES, FIXED, NOP_REWARD, TASK
 
 from envs_archive.coding.grading import grade, grading_limits
 from envs_archive.coding.grading_rooms import GradingRooms
+from envs_archive.coding.workspace import prepare_base
 from envs_archive.coding_envs import Coding_Env, CodingRecorder, load_config
 from envs_archive.prompts.coding_prompt import user_prompt
 
@@ -114,6 +116,27 @@ def test_nothing_runs_while_changes_are_read_and_locked_folders_are_removed(base
     asyncio.run(episode())
     assert set(asked[0][1]) - {"later.txt"} == {"a/b/c"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_below_src_can_be_imported_without_being_installed(best_kind, tmp_path):
+    files = {f"src/{name}" if name.startswith("shapes/") else name: text for name, text in FILES.items()}
+    task = dataclasses.replace(TASK, files=files)
+    base = asyncio.run(prepare_base(task, tmp_path / "base"))
+    (tmp_path / "scratch").mkdir()
+    env, _ = make(base, best_kind, tmp_path / "scratch")
+
+    async def outputs():
+        await env.set_task_env("shapes-01")
+        found = []
+        for command in ("python -m pytest -q", "python -c 'import shapes; print(shapes.__file__)'"):
+            observation, _ = await env.run_step(say(action="run_command", command=command), "shapes-01")
+            found.append(observation["observation"])
+        await env.close()
+        return found
+
+    tests, place = asyncio.run(outputs())
+    assert "1 failed, 3 passed" in tests
+    assert "/workspace/src/shapes/__init__.py" in place
 
 
 def test_the_first_message(base, best_kind, tmp_path):
