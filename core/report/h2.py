@@ -43,9 +43,11 @@ def finish(run: Run, outcomes: Sequence[Outcome], steps: Sequence[Step]) -> bool
         resolved, reward = curves(steps, "resolved"), curves(steps, "reward")
         drawn = draw(resolved, reward, _title(run), run.folder / "figures")
         drawn_curves = [dataclasses.asdict(curve) for curve in (*resolved, *reward)]
+    said = [sentence(a, number == 0) for number, a in enumerate(found)] + (_limits(run) if found else [])
     run.designs = [r.summary() for r in rows]
     run.summarise(
         "done",
+        said=said,
         project=run.options.project,
         paired={a.arm: _entry(a) for a in found},
         curve=drawn_curves if drawn else [],
@@ -57,8 +59,7 @@ def finish(run: Run, outcomes: Sequence[Outcome], steps: Sequence[Step]) -> bool
     for failed in rows:
         if failed.error:
             out.print(f"{failed.design}: {failed.status}: {failed.error.splitlines()[-1]}", markup=False)
-    said = [sentence(a, number == 0) for number, a in enumerate(found)]
-    notes = [*said, *(_limits(run) if found else []), *model_note(run.options)]
+    notes = [*said, *model_note(run.options)]
     notes += [f"Figure: {path}" for path in drawn[:1]]
     for line in [*notes, f"Everything is in {run.folder}"]:
         out.print(line, markup=False, soft_wrap=True)

@@ -57,8 +57,13 @@ def finish(run: Run, found: Found) -> bool:
     run.designs = [
         {**row.summary(_parent(found, row.design)), **_of_search(found, row.design)} for row in found.rows
     ]
+    said = [
+        in_words(found, measures["resolved"], curses),
+        *_others(structures, {d.sha for d in found.winners}),
+    ]
     run.summarise(
         "done",
+        said=said,
         paired={"evolved against by hand": {v: m.summary() for v, m in measures.items() if m}},
         searches=curses,
         structure=[dataclasses.asdict(s) for s in structures],
@@ -71,10 +76,6 @@ def finish(run: Run, found: Found) -> bool:
         n = next((r.score.n_tasks for r in found.rows if r.score), 0)
         comparison(found.rows, f"test half, opened once: {n} tasks x {options.repeats} repeats", notes)
     out.print(_structures(structures))
-    said = [
-        in_words(found, measures["resolved"], curses),
-        *_others(structures, {d.sha for d in found.winners}),
-    ]
     for line in [*said, *model_note(options), f"Everything is in {run.folder}"]:
         out.print(line, markup=False, soft_wrap=True)
     return (

@@ -17,6 +17,7 @@ from typing import Any
 
 from core.design_file import NO_MEMORY, content_sha, file_name
 from core.evaluation_files import BadOutcome, episodes_in
+from core.experiments.stream import Step, read_stream
 from core.gateway.ledger import Totals, totals
 from core.grading_desk import Key, read_verdicts
 from core.memo_manager import Record, record_of
@@ -25,7 +26,7 @@ from core.report.costs import GROUPS
 from core.report.html.safe import number
 from evals.contract import Episode, Updates, Verdict
 
-EXAMINATION, COLLECTION, SCORE = "examination", "collection", "score"
+EXAMINATION, COLLECTION, AGAIN, SCORE = "examination", "collection", "asked again", "score"
 
 
 @dataclass
@@ -49,6 +50,8 @@ class Evaluation:
 
     @property
     def purpose(self) -> str:
+        if self.block.startswith("again"):  # of a stream: its first tasks once more, at the end
+            return AGAIN
         return {"test": EXAMINATION, "collect": COLLECTION}.get(self.block, SCORE)
 
 
@@ -71,6 +74,7 @@ class LoadedRun:
         records: designs of an evolution.
         sources: of designs by label.
         costs: sums over the ledger by column; ``()`` is everything. Empty without a ledger.
+        stream: of an H2 experiment, every run of a task with its place in the stream.
         notes: what could not be read, one line each.
     """
 
@@ -84,6 +88,7 @@ class LoadedRun:
     labels: list[str]
     sources: dict[str, str]
     costs: dict[tuple[str, ...], list[Totals]]
+    stream: list[Step]
     notes: list[str]
 
     @property
@@ -166,8 +171,19 @@ def load_run(
         labels,
         {label: source for label, source in sources.items() if source is not None},
         _costs(folder / "ledger.sqlite", notes),
+        _stream(folder / "stream.csv", notes),
         notes,
     )
+
+
+def _stream(path: Path, notes: list[str]) -> list[Step]:
+    if not path.exists():
+        return []
+    try:
+        return read_stream(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        notes.append(f"stream.csv cannot be read: {error}")
+        return []
 
 
 def _object(path: Path, notes: list[str], missing: str) -> dict[str, Any]:

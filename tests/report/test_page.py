@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.experiments.stream import Step, write_stream
 from core.report.figures import write_figures
 from core.report.html.page import load_report, page, write_page
 from core.report.html.safe import MOST_TEXT, visible
@@ -71,6 +73,32 @@ def test_h1_has_the_sentences_of_the_experiment(tmp_path):
     )
     assert "Primary contrast: claude_md" in text and "Further: placebo:claude_md" in text
     assert "Every memory was built once" in text
+
+
+def test_h2_shows_what_was_gained_along_the_stream_and_leaves_out_what_was_asked_again(tmp_path):
+    folder = make_run(tmp_path / "run", "h2", tasks=6)
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps({**summary, "said": ["Primary: it <grew>."]}))
+    asked = folder / "evaluations/claude_md_again1_1"
+    shutil.copytree(folder / "evaluations/claude_md_eval_1", asked)
+
+    def steps(arm, solved):
+        for order in (1, 2):
+            for place in range(1, 7):
+                yield Step(
+                    arm, order, 1, "stream", place, f"t{place}", "", 0, 0, 0.9, place in solved, 10, 5, 99
+                )
+
+    write_stream(folder / "stream.csv", [*steps("no_mem", {1}), *steps("claude_md", {1, 5, 6})])
+    page_html = html_of(folder)
+    assert "Primary: it <grew>." in text_of(page_html) and "over 2 orders" in text_of(page_html)
+    [gained] = re.findall(r'<path class="curve arm1" d="([^"]*)"><title>claude_md</title>', page_html)[1:]
+    heights = [float(pair.split()[1]) for pair in re.split("[ML]", gained)[1:]]
+    assert heights[0] == heights[3] > heights[4] > heights[5]
+    runs = load_report(folder).standing.rows[1].episodes
+    assert len(runs) == 6  # not those that were asked again
+    (folder / "stream.csv").write_text("arm,order\nno_mem,one\n")
+    assert "stream.csv cannot be read" in text_of(html_of(folder))
 
 
 def test_an_evolution_shows_its_tree_and_does_not_claim_that_its_best_helps(tmp_path):

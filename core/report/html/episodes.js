@@ -16,7 +16,7 @@
   });
   let shown = rows, page = 0;
 
-  const order = { score: 0, examination: 1, learning: 2, collection: 3 };
+  const order = { score: 0, "asked again": 1, examination: 2, learning: 3, collection: 4 };
   function choices(name, values, all) {
     fields[name].replaceChildren(...(all ? [make("option", { value: "" }, all)] : []),
       ...values.map((value) => make("option", { value: String(value) }, String(value))));

@@ -27,8 +27,9 @@ def _sentences(report: Report) -> list[str]:
         return [*_unfinished(report), *of_evolution(scored, len(failed), run.control, _scored_on(report))]
     if not run.done:
         return _unfinished(report)
-    if run.kind not in ("evaluate", "h1"):
-        return [f"What runs of the kind {run.kind} show is not put into words here: see the sections below."]
+    if run.kind in ("h2", "h3"):
+        said = run.summary.get("said")
+        return [str(line) for line in said] if isinstance(said, list) else ["Nothing was concluded."]
     if not any(row.score for row in standing.rows):
         return [*failed, "Nothing was scored: nothing can be concluded."]
     if standing.contrasts:
