@@ -19,6 +19,7 @@ from core import evaluation_process
 from core.eval_in_container import EvaluationSettings, Evaluator, InfraError
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.grading_desk import GradingDesk
+from core.progress import Progress
 from envs_archive.coding.grading import grading_limits
 from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.tasks import Split
@@ -88,7 +89,8 @@ async def run_all(tmp_path: Path, kind) -> dict[str, Outcome]:
         "offline", repeats=1, concurrent_evaluations=8, memory_timeout_s=config["memory_timeout"], env=config
     )
     learned, scored = [LEARNED.instance_id], [TASK.instance_id]
-    evaluator = Evaluator(run_dir, Split(learned, scored), tasks, bases, gateway, desk, kind, settings)
+    split, progress = Split(learned, scored), Progress()
+    evaluator = Evaluator(run_dir, split, tasks, bases, gateway, desk, kind, settings, progress)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         async def one(name: str, source: str) -> Outcome:

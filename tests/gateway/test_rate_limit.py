@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.gateway.rate_limit import WINDOW_S, RateLimit, duration_s
 from evals.utils.hire_agent import Agent
 
-from .stub import Answer, error, run
+from .stub import Answer, chat, error, run
 
 
 class Clock:
@@ -105,7 +105,8 @@ def ask_many(calls: int) -> list[str]:
 
 def test_when_one_call_is_told_to_wait_all_of_its_model_do(start_gateway, provider):
     start_gateway(concurrency=2)
-    provider.script = [Answer(429, error("slow down"), {"retry-after": "0.6"})]
+    slow = Answer(body=chat("hello"), delay=0.3)  # still under way when the first is told
+    provider.script = [Answer(429, error("slow down"), {"retry-after": "0.6"}), slow]
     assert ask_many(6) == ["hello"] * 6
     first, _, *later = provider.seen  # the second was under way
     assert len(later) == 5
