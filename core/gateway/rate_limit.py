@@ -6,6 +6,7 @@ All processes of a run call through one gateway, so one limit per model, kept he
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections import deque
@@ -44,9 +45,11 @@ class _Window:
         return until - now
 
     def take(self, amount: float, now: float) -> _Taken:
-        self._taken.append(_Taken(now, amount))
-        self._sum += amount
-        return self._taken[-1]
+        taken = _Taken(now, amount)
+        if self._limit < math.inf:  # without a limit nothing need be remembered
+            self._taken.append(taken)
+            self._sum += amount
+        return taken
 
     def correct(self, taken: _Taken, amount: float) -> None:
         """An estimate turned out to be another amount."""
@@ -94,8 +97,8 @@ class RateLimit:
     """
 
     def __init__(self, rpm: int | None, tpm: int | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._requests = _Window(rpm or float("inf"))
-        self._tokens = _Window(tpm or float("inf"))
+        self._requests = _Window(rpm or math.inf)
+        self._tokens = _Window(tpm or math.inf)
         self._told_requests, self._told_tokens = _Told(), _Told()
         self._paused_until = 0.0
         self._turn = asyncio.Lock()  # first come, first served
