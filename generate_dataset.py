@@ -60,9 +60,8 @@ REPOS = {
 """Folder of the visible trees of each tasks file."""
 WORKERS = 2  # each spends its time in a test process
 ORDERS = (11, 22, 33)  # seeds of the three test orders of --check
-SERIES_ORDERS = ORDERS[
-    :1
-]  # beside the order of the files, which building takes: a series has many tasks of one suite
+# A series has many tasks of one suite: one order beside that of the files, which building takes.
+SERIES_ORDERS = ORDERS[:1]
 MAX_SHARE_WITHOUT_HIDDEN = 1 / 3
 NEED_REPO = ("tasks", "out", "package", "test_cmd", "from_git", "series", "model")
 ROW_FIELDS = {

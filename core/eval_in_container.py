@@ -354,9 +354,8 @@ def _mend(spec: EvalSpec, folder: Path, verdicts: dict[Key, Verdict]) -> None:
     # A stream that learns on is gone through again from its beginning (its calls are in the ledger).
     streams = spec.rollout == "sequential"
     lines = [e.to_json() for k, e in kept.items() if k in verdicts and not (streams and k[0] == "retrieve")]
-    if (
-        path.is_dir() or not lines
-    ):  # anything else is replaced in one step, so that no finished episode is ever away
+    # Anything else is replaced in one step, so that no finished episode is ever away.
+    if path.is_dir() or not lines:
         clear(path)
     if lines:
         write_atomic(path, "".join(line + "\n" for line in lines).encode("utf-8"))

@@ -340,7 +340,10 @@ def state_of(folder: Path) -> str:
 
 def _earlier_seconds(folder: Path) -> float:
     """What earlier sessions of the run took, as far as its last summary tells."""
-    return float(_summary(folder).get("wall_s") or 0.0)
+    try:
+        return float(_summary(folder).get("wall_s", 0.0))
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _summary(folder: Path) -> dict[str, Any]:

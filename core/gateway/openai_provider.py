@@ -94,13 +94,12 @@ class OpenAIProvider:
             await session.close()
 
     async def _post(self, path: str, wanted: str, call: Call) -> Reply:
-        model = str(call.request.get("model"))
         empty, spent = 0, Tokens()
 
         async def attempt(retries: int) -> Reply:
             nonlocal empty, spent
             try:
-                answer, body = await self._try(path, wanted, model, call)
+                answer, body = await self._try(path, wanted, call)
             except PassingFault:
                 call.costs = spent != Tokens()
                 raise
@@ -112,14 +111,15 @@ class OpenAIProvider:
 
         return await self._retries.run(attempt)
 
-    async def _try(self, path: str, wanted: str, model: str, call: Call) -> tuple[dict[str, Any], bytes]:
+    async def _try(self, path: str, wanted: str, call: Call) -> tuple[dict[str, Any], bytes]:
         """One try; more only where the provider rejects a parameter, which is then left out for good."""
+        model = str(call.request.get("model"))
         while True:
             untaken = frozenset(self._untaken[model])
             request = _without(call.request, untaken)
             sent = orjson.dumps(request) if untaken & call.request.keys() else call.body
             try:
-                return await self._send(path, wanted, call, request, sent)
+                return await self._send(path, wanted, model, call, request, sent)
             except ProviderError as error:
                 name = rejected_parameter(error, request)
                 if name is None or name in untaken:
@@ -129,9 +129,8 @@ class OpenAIProvider:
                     self._on_notice(f"model {model} does not take {name}: left out from now on ({error})")
 
     async def _send(
-        self, path: str, wanted: str, call: Call, request: dict[str, Any], body: bytes
+        self, path: str, wanted: str, model: str, call: Call, request: dict[str, Any], body: bytes
     ) -> tuple[dict[str, Any], bytes]:
-        model = str(call.request.get("model"))
         limit = self._limits[model]
         room = request.get("max_completion_tokens") or request.get("max_tokens") or 0
         taken = await limit.admit(len(body) // 4 + (room if isinstance(room, int) else 0))

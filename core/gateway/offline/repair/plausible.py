@@ -124,7 +124,7 @@ class Judge:
 
     usage: Usage
     function: Function
-    path: str = ""
+    path: str
     seen: Mapping[str, Seen] = field(init=False)
     local: dict[str, str] = field(init=False)
     results: dict[str, str] = field(init=False)  # variable -> function whose result it holds

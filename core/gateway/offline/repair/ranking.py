@@ -99,8 +99,9 @@ def score(
     ]
     top = max(places, default=0.0)
     mass = max(notes.mass, memory.LEAST_MASS)
-    home = memory.homes({c.source.path: c.source for c in candidates}.values())
-    for idea in memory.ideas(notes):
+    ideas = memory.ideas(notes)
+    home = memory.homes({c.source.path: c.source for c in candidates}.values()) if ideas else {}
+    for idea in ideas:
         likeness = [memory.likeness(idea, c, home) for c in candidates]
         number: dict[object, float] = {}  # of edits that carry it out, by function
         for c, like in zip(candidates, likeness, strict=True):

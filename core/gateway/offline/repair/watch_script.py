@@ -163,9 +163,6 @@ class Watch(ast.NodeTransformer):
         node.value = self.visit(node.value)
         return node
 
-    def visit_Slice(self, node):
-        return self.generic_visit(node)
-
     def visit_AnnAssign(self, node):
         node.value = node.value and self.visit(node.value)
         return node
