@@ -144,7 +144,13 @@ class Evaluator:
         """Episodes of the update tasks, run once without memory and shared by all designs of the run."""
         if self._collecting is None:
             self._collecting = asyncio.ensure_future(self._collect())
-        episodes = {e.task: e for e in await asyncio.shield(self._collecting)}
+        try:
+            episodes = {e.task: e for e in await asyncio.shield(self._collecting)}
+        except asyncio.CancelledError:
+            # The run is ending: its subprocess is ended before the run's gateway is.
+            self._collecting.cancel()
+            await asyncio.gather(self._collecting, return_exceptions=True)
+            raise
         return self._keep_episodes(" ".join(update), [episodes[task] for task in update])
 
     def _keep_episodes(self, key: str, episodes: Sequence[Episode]) -> Path:

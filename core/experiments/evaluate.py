@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from core.design_file import NO_MEMORY, Design
 from core.eval_in_container import Evaluator
 from core.experiments.statistics import Paired, Score, paired, score, task_means
+from core.experiments.together import together
 from core.run import Run
 from evals.contract import Episode, Updates
 
@@ -145,5 +145,5 @@ async def evaluate_designs(run: Run, evaluator: Evaluator, designs: Sequence[Des
 
     # no_mem learns nothing, so it waits for no collection and can start at once.
     order = sorted(designs, key=lambda design: design.sha != NO_MEMORY)
-    rows = {r.design: r for r in await asyncio.gather(*(one(design) for design in order))}
+    rows = {r.design: r for r in await together(one(design) for design in order)}
     return with_pairs([rows[design.sha] for design in designs], run.projects, run.options.seed)

@@ -8,7 +8,6 @@ learn from the same collection.
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import dataclasses
 import random
@@ -19,6 +18,7 @@ from pathlib import Path
 from core.design_file import NO_MEMORY, Design
 from core.eval_in_container import Evaluator
 from core.experiments.lockstep import Lockstep
+from core.experiments.together import together
 from core.options import Options, UsageError
 from core.run import Run
 from envs_archive.coding.tasks import Split
@@ -181,14 +181,16 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
         )
         run.gateway.set_turnstile(lockstep.turn)
         try:
-            await asyncio.gather(
-                *(
-                    _run_block(
-                        evaluator(block.seed + arm.seed_shift), lockstep, block, arm, options.repeats, out
-                    )
-                    for arm in alive
-                    for out in [outcomes[arm.label]]
+            await together(
+                _run_block(
+                    evaluator(block.seed + arm.seed_shift),
+                    lockstep,
+                    block,
+                    arm,
+                    options.repeats,
+                    outcomes[arm.label],
                 )
+                for arm in alive
             )
         finally:
             run.gateway.set_turnstile(None)

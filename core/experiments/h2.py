@@ -16,8 +16,9 @@ from typing import Any
 from core.design_file import Design
 from core.eval_in_container import Evaluator
 from core.experiments.h1 import Arm, Outcome, derived_seed, in_turn, tokens
-from core.experiments.lockstep import Lockstep, together
+from core.experiments.lockstep import Lockstep
 from core.experiments.stream import Part, Step
+from core.experiments.together import together
 from core.options import Options, UsageError
 from core.run import Run
 from envs_archive.coding.tasks import Split, Task

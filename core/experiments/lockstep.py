@@ -7,21 +7,9 @@ evaluation asks before each episode, and is let through when the slowest arm is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-
-async def together(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> None:
-    """Run all of them to their end; after a first fault the others are cancelled and waited for, then it is raised."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 @dataclass
