@@ -13,7 +13,7 @@ import pytest
 from core.gateway.offline.repair.candidates import pool
 from core.gateway.offline.repair.plausible import usage_of
 from core.gateway.offline.repair.source import parse_source
-from core.gateway.offline.repair.watching import command, pure, read_watched
+from core.gateway.offline.repair.watching import command, missed, pure, read_watched
 
 SHOP = '''"""A shop."""
 
@@ -131,6 +131,43 @@ def test_any_output_can_be_read(output):
 def test_only_helpers_that_change_nothing_are_called_for_a_try():
     functions = {n.name: n for n in ast.walk(ast.parse(SHOP)) if isinstance(n, ast.FunctionDef)}
     assert {name for name, node in functions.items() if pure(node)} == {"fold", "cents", "_key", "find"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "book = self.find(x)\n    book.frozen = True",
+        "for row in self.rows:\n        row.append(x)",
+        "CACHE[x] = 1",
+        "self.journal.record(x)",
+        "rows = [] if x else self.rows\n    rows.append(x)",
+        "with self.lock as held:\n        held.count = 1",
+    ],
+)
+def test_a_helper_that_reaches_something_else_is_not_called(body):
+    assert not pure(ast.parse(f"def helper(self, x):\n    {body}\n    return x").body[0])
+
+
+def test_what_a_helper_makes_itself_it_may_change():
+    made = (
+        "out = []\n    seen = {}\n    for a in x:\n        out.append(a)\n        seen[a] = 1\n    return out"
+    )
+    assert pure(ast.parse(f"def helper(x):\n    {made}").body[0])
+
+
+def test_a_helper_that_raises_what_the_test_waits_for_has_an_effect(folder):
+    with open(folder / "shop.py", "a") as file:
+        file.write("\n\nclass Empty(LookupError):\n    pass\n\n\ndef strict(text):\n    raise Empty(text)\n")
+
+    def effect(*errors):
+        functions = {"shop.py": {"Shop.find": lineno("find")}}
+        ask = command("python -m pytest -q", ["tests"], functions, {"shop.py": ["strict"]}, missed(errors))
+        done = subprocess.run(["sh", "-c", ask], cwd=folder, capture_output=True, text=True, check=True)
+        return read_watched(done.stdout).values["shop.py", "Shop.find"]["name"].changed
+
+    assert effect("Failed: DID NOT RAISE <class 'shop.Empty'>") == {"strict"}
+    assert effect("Failed: DID NOT RAISE (KeyError, LookupError)") == {"strict"}
+    assert effect("Failed: DID NOT RAISE KeyError") == effect("KeyError: 1") == frozenset()
 
 
 def test_tests_that_are_not_run_by_pytest_are_not_watched():

@@ -19,7 +19,7 @@ from .operators import build_scope
 from .plausible import usage_of
 from .source import SourceFile, is_test_path, parse_source
 from .testlog import TestRun
-from .watching import MARK, MAX_FILES, MAX_TESTS, TIMEOUT_S, command, pure, wanted
+from .watching import MARK, MAX_FILES, MAX_TESTS, TIMEOUT_S, command, missed, pure, wanted
 
 TEST_TIMEOUT_S = 20
 OTHER_FILE = 0.67  # a candidate in another file costs three steps instead of two
@@ -112,7 +112,8 @@ def _watch(state: State, run: TestRun) -> dict | None:
             if not helper.many and helper.name not in names and (known is None or pure(known.node)):
                 names.append(helper.name)
     tests_to_run = [failure.test for failure in run.failures[:MAX_TESTS]]
-    asked = command(state.task.test_command, tests_to_run, functions, helpers)
+    expected = missed(failure.error for failure in run.failures)
+    asked = command(state.task.test_command, tests_to_run, functions, helpers, expected)
     if not asked or not functions:
         return None
     return {

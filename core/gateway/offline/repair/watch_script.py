@@ -1,6 +1,7 @@
 """Sent to the workspace by the repair agent, not imported: runs tests once in a copy of it and tells what happened.
 
-argv[1] is JSON: {"tests": [pytest ids], "functions": {path: {qualified name: first line}}, "helpers": {path: [names]}}.
+argv[1] is JSON: {"tests": [pytest ids], "functions": {path: {qualified name: first line}}, "helpers": {path: [names]},
+"expected": [exceptions the tests miss]}.
 Prints JSON lists, one a line:
 
     ["helpers", path, names that were found]
@@ -29,11 +30,11 @@ tries = 0
 
 
 def attempt(function, value):
-    """The result in a list, [] when it raised."""
+    """The result in a list; the exception when the tests wait for it; [] when it raised another."""
     try:
         return [function(copy.deepcopy(value) if isinstance(value, list | dict | set) else value)]
-    except BaseException:
-        return []
+    except BaseException as error:
+        return [error] if {kind.__name__ for kind in type(error).__mro__} & set(ASKED["expected"]) else []
 
 
 def differ(result, value):

@@ -11,7 +11,8 @@ import ast
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -61,14 +62,27 @@ def command(
     tests: list[str],
     functions: Mapping[str, Mapping[str, int]],
     helpers: Mapping[str, list[str]],
+    expected: Collection[str] = (),
 ) -> str:
-    """The shell command of a watched run; "" when the tests are not run by pytest of a known Python."""
+    """The shell command of a watched run; "" when the tests are not run by pytest of a known Python.
+
+    Args:
+        expected: names of the exceptions that the tests miss: a helper that raises one has an effect.
+    """
     python = _PYTEST.match(test_command)
     if not python:
         return ""
-    asked = json.dumps({"tests": tests, "functions": functions, "helpers": helpers})
+    asked = json.dumps(
+        {"tests": tests, "functions": functions, "helpers": helpers, "expected": sorted(expected)}
+    )
     script = Path(__file__).with_name("watch_script.py").read_text(encoding="utf-8")
     return f"{python.group(1)} - {shlex.quote(asked)} {MARK}\n{script}WATCH"
+
+
+def missed(errors: Iterable[str]) -> set[str]:
+    """Names of the exceptions that were expected and not raised, from pytest's messages."""
+    said = [error.partition("DID NOT RAISE")[2] for error in errors]
+    return {name for text in said for name in re.findall(r"(\w+)(?='>|[,)]|\s*$)", text)}
 
 
 @lru_cache(maxsize=512)
@@ -111,24 +125,50 @@ _CHANGES = frozenset(
 )
 
 
+_FRESH = frozenset(
+    ["list", "dict", "set", "sorted", "tuple", "bytearray", "deque", "Counter", "defaultdict", "copy"]
+)
+_LITERALS = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.SetComp | ast.DictComp | ast.Constant
+
+
+def _made_here(function: ast.AST) -> set[str]:
+    """Variables that only ever hold what the function made itself, so that nobody else sees them change."""
+    stores = Counter(
+        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    )
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            called = node.value.func if isinstance(node.value, ast.Call) else None
+            name = getattr(called, "id", getattr(called, "attr", ""))
+            if isinstance(node.value, _LITERALS) or name in _FRESH or name[:1].isupper():
+                stores.subtract(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            stores[node.target.id] -= 1
+    return {name for name, others in stores.items() if not others}
+
+
 def pure(function: ast.AST) -> bool:
-    """Whether a function looks as if it changed nothing but variables of its own: only such are called for a try."""
-    arguments = function.args
-    given = {a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+    """Whether a function looks as if it changed nothing but what it made itself: only such are called for a try."""
+    own = _made_here(function)
     for node in ast.walk(function):
         if isinstance(node, ast.Global | ast.Nonlocal | ast.Yield | ast.YieldFrom | ast.Await):
             return False
+        call = node.value if isinstance(node, ast.Expr) else node
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
             changed = node.value
         elif (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Attribute)
+            and (
+                call is not node or call.func.attr in _CHANGES
+            )  # a call whose result nobody takes does something
         ):
-            changed = node.func.value
+            changed = call.func.value
         else:
             continue
         while isinstance(changed, ast.Attribute | ast.Subscript | ast.Call):
             changed = changed.func if isinstance(changed, ast.Call) else changed.value
-        if isinstance(changed, ast.Name) and changed.id in given:
+        if not isinstance(changed, ast.Name) or changed.id not in own:
             return False
     return True
 
