@@ -144,3 +144,17 @@ def test_unreadable_memory_does_no_harm(memory: str) -> None:
 )
 def test_patterns_of_changes(before: str, after: str, expected: tuple[str, str]) -> None:
     assert note_edits.pattern(before, after) == expected
+
+
+def test_a_helper_of_a_common_name_is_an_idea_of_the_project() -> None:
+    note = "- In `app.py`: fixed by changing `return name` to `return key(name)`"
+    arguments = (note, frozenset(["app.py"]), frozenset(["key", "name"]))
+    assert memory_similarity.read_notes(*arguments).items[0].names == frozenset()
+    [idea] = memory_similarity.ideas(memory_similarity.read_notes(*arguments, frozenset(["key"])))
+    assert idea.names == {"+key"}
+
+
+def test_a_line_that_was_added_elsewhere_is_not_put_into_every_function_first() -> None:
+    note = "- In `store.py` `put`: fixed by adding `self.version += 1`"
+    first = ranked(note, "wait", "assert 3 == 180")[:8]
+    assert first.count("self.version += 1") <= 1

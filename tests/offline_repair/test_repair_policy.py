@@ -33,8 +33,11 @@ FILES = ["shape.py", "tests/test_shape.py"]
 KINDS = {"read_file", "edit_file", "run_command", "search", "list_dir", "submit", "create_file"}
 
 
-def simulate(limit: int, seed: int = 0) -> tuple[list[dict], str]:
-    """An episode in which no edit ever helps; the actions and the final text of the source."""
+def simulate(limit: int, seed: int = 0, tested: str = f"exit code 1\n{OUTPUT}") -> tuple[list[dict], str]:
+    """An episode in which no edit ever helps; the actions and the final text of the source.
+
+    ``tested`` is what the tests print after an edit.
+    """
     text = SOURCE
     messages = conversation(first_turn(FILES, limit=limit))
     actions: list[dict] = []
@@ -56,7 +59,8 @@ def simulate(limit: int, seed: int = 0) -> tuple[list[dict], str]:
                 text = text.replace(action["old"], action["new"])
             reply = f"{head}edit_file shape.py: replaced 1 occurrence at line 1"
         else:
-            reply = f"{head}run_command: exit code 1\n{OUTPUT}"
+            after = any(a["action"] == "edit_file" for a in actions)
+            reply = f"{head}run_command: {tested if after else f'exit code 1{chr(10)}{OUTPUT}'}"
         messages += [{"role": "assistant", "content": answer}, {"role": "user", "content": reply}]
     return actions, text
 
@@ -77,7 +81,13 @@ def test_each_try_is_another_text_and_is_tested() -> None:
     assert len(set(tries)) == len(tries)
     for first, second in pairwise(actions[:-1]):
         if first["action"] == "edit_file":
-            assert second["action"] == "run_command" and second["timeout"] == 20
+            assert second["action"] == "run_command" and second["timeout"] == 7
+
+
+def test_an_endless_loop_costs_little_and_a_slow_suite_is_waited_for() -> None:
+    actions, _ = simulate(30, tested="timed out after 7 s")
+    patience = [a["timeout"] for a in actions if a["action"] == "run_command" and "WATCH" not in a["command"]]
+    assert patience[:5] == [60, 7, 7, 60, 60]
 
 
 def test_the_same_arguments_give_the_same_answers_and_seeds_differ() -> None:

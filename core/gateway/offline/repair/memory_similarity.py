@@ -69,13 +69,14 @@ LEXICON: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Note:
-    """One piece of experience, ready to compare. `operators` only for prose."""
+    """One piece of experience, ready to compare. `names` are those of the project; `operators` only for prose."""
 
     edit: EditNote
     diff: dict[str, float]
     norm: float
     line_tokens: frozenset[str]
     weight: float
+    names: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()
 
 
@@ -108,9 +109,17 @@ def relation(note: EditNote, files: frozenset[str], names: frozenset[str]) -> fl
     return FOREIGN + (1.0 - FOREIGN) * (len(own & names) / len(own)) ** 2
 
 
-def idiom(diff: dict[str, float]) -> float:
-    """How much of a change is in names of its own project: those recur there, `<` to `<=` recurs anywhere."""
-    return 1.0 if any(_own_name(t) for t in diff) else 0.0
+def own_names(edit: EditNote, diff: Mapping[str, float], functions: frozenset[str]) -> frozenset[str]:
+    """Tokens of a change that are names of its own project: those recur there, `<` to `<=` recurs anywhere.
+
+    The functions that it calls anew; else the names it brings in, else those it takes out.
+
+    Args:
+        functions: names of the project's functions, which are its own however common they are.
+    """
+    own = [t for t in diff if t[1:] in functions or _own_name(t)]
+    called = frozenset(t for t in own if t[0] == "+" and f"{t[1:]}(" in edit.after)
+    return called or frozenset(t for t in own if t[0] == "+") or frozenset(t for t in own if t[0] == "-")
 
 
 def _norm(diff: dict[str, float]) -> float:
@@ -131,13 +140,15 @@ def _prose(text: str, names: frozenset[str], edits: tuple[EditNote, ...]) -> lis
             edit = EditNote("", "", "", "", line.strip())
             local = bool(_names(line) & names)
             weight = PROSE if local else PROSE * 0.5
-            out.append(Note(edit, diff, _norm(diff), frozenset(), weight, frozenset(operators)))
+            out.append(Note(edit, diff, _norm(diff), frozenset(), weight, operators=frozenset(operators)))
     return out[:20]
 
 
 @lru_cache(maxsize=256)
-def read_notes(text: str, files: frozenset[str], names: frozenset[str]) -> Notes:
-    """Parse the memory text against one project: its files and the identifiers of the sources read."""
+def read_notes(
+    text: str, files: frozenset[str], names: frozenset[str], functions: frozenset[str] = frozenset()
+) -> Notes:
+    """Parse the memory text against one project: its files, the identifiers of the sources read, its functions."""
     if not text.strip():
         return Notes((), 0.0)
     edits = _edits(text)
@@ -147,8 +158,9 @@ def read_notes(text: str, files: frozenset[str], names: frozenset[str]) -> Notes
         if not diff or len(edit.before) + len(edit.after) > 3000:
             continue
         lines = frozenset(tokens(edit.before or edit.after))
-        weight = relation(edit, files, names) * (PLAIN + (1.0 - PLAIN) * idiom(diff))
-        items.append(Note(edit, diff, _norm(diff), lines, weight))
+        own = own_names(edit, diff, functions)
+        weight = relation(edit, files, names) * (1.0 if own else PLAIN)
+        items.append(Note(edit, diff, _norm(diff), lines, weight, own))
     items += _prose(text, names, edits)
     return Notes(tuple(items), sum(n.weight for n in items))
 
@@ -172,13 +184,8 @@ def ideas(notes: Notes) -> list[Idea]:
     groups: dict[frozenset[str], list[Note]] = {}
     alone = []
     for note in notes.items:
-        names = (
-            frozenset(t for t in note.diff if t[0] == "+" and _own_name(t) and f"{t[1:]}(" in note.edit.after)
-            or frozenset(t for t in note.diff if t[0] == "+" and _own_name(t))
-            or frozenset(t for t in note.diff if t[0] == "-" and _own_name(t))
-        )
-        if names and note.weight >= OWN and not note.operators:
-            groups.setdefault(names, []).append(note)
+        if note.names and note.weight >= OWN:
+            groups.setdefault(note.names, []).append(note)
         else:
             alone.append(_idea(frozenset(), [note]))
     return alone + [_idea(names, group) for names, group in groups.items()]
@@ -246,7 +253,8 @@ def similarity(note: Note, candidate: Candidate) -> float:
     if note.edit.function and note.edit.function.rpartition(".")[2] == candidate.function.name:
         value = min(1.0, value * 1.1)
     if note.edit.after == candidate.after and note.edit.before == candidate.before:
-        value = 1.5
+        # A line that was only added says nothing of where it belongs now.
+        value = 1.5 if note.edit.before else 1.0
     return value
 
 

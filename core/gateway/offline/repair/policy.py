@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,9 +20,9 @@ from .operators import build_scope
 from .plausible import usage_of
 from .source import SourceFile, is_test_path, parse_source
 from .testlog import TestRun
-from .watching import MARK, MAX_FILES, MAX_TESTS, TIMEOUT_S, command, missed, pure, wanted
+from .watching import MARK, MAX_FILES, MAX_TESTS, WATCH_TIMEOUT_S, command, missed, pure, wanted
 
-TEST_TIMEOUT_S = 20
+FIRST_TIMEOUT_S, TIMEOUT_S, TIMEOUT_PER_TEST_S = 60, 6, 0.1
 OTHER_FILE = 0.67  # a candidate in another file costs three steps instead of two
 SAME_EFFECT, BROKE_MORE, MOVED = 0.75, 0.85, 1.1  # what a failed try says about its line
 TRIED = 0.95  # and about its function
@@ -56,7 +57,7 @@ def choose(state: State, seed: int) -> dict:
     if start is None:
         if len(state.trials) + sum(s.error for s in state.steps) >= 2:
             return _submit("The tests cannot be run.")
-        return _run_tests(state, first=True)
+        return _run_tests(state)
     if state.trials[-1].run.green and state.tested:
         return _submit("All visible tests pass.")
     search = _replay(state, start)
@@ -72,21 +73,31 @@ def _submit(thought: str) -> dict:
     return {"thought": thought, "action": "submit"}
 
 
-def _run_tests(state: State, first: bool) -> dict:
+def _run_tests(state: State, base: TestRun | None = None) -> dict:
+    """Run the test command: for the first time, or after an edit of what failed as in ``base``."""
     command = state.task.test_command
     if "pytest" in command:
         for option in ("-q", "-p no:cacheprovider"):
             if option not in command:
                 command += f" {option}"
-        if not first and "--tb" not in command:
+        if base and "--tb" not in command:
             command += " --tb=short"
-    thought = "Run the tests to see what fails." if first else "Does this edit repair it?"
     return {
-        "thought": thought,
+        "thought": "Does this edit repair it?" if base else "Run the tests to see what fails.",
         "action": "run_command",
         "command": command,
-        "timeout": 60 if first else TEST_TIMEOUT_S,
+        "timeout": _patience(state, base) if base else FIRST_TIMEOUT_S,
     }
+
+
+def _patience(state: State, base: TestRun) -> int:
+    """Seconds for the tests after an edit, which may have made a loop endless."""
+    tries = [trial.run.timed_out for trial in state.trials if trial.changed]
+    if len(tries) >= 2 and all(tries):  # no such bad luck: this suite is slow
+        return FIRST_TIMEOUT_S
+    return math.ceil(
+        min(FIRST_TIMEOUT_S, TIMEOUT_S + TIMEOUT_PER_TEST_S * (base.passed + len(base.failures)))
+    )
 
 
 def _watch(state: State, run: TestRun) -> dict | None:
@@ -120,7 +131,7 @@ def _watch(state: State, run: TestRun) -> dict | None:
         "thought": "What are the values there?",
         "action": "run_command",
         "command": asked,
-        "timeout": TIMEOUT_S,
+        "timeout": WATCH_TIMEOUT_S,
     }
 
 
@@ -129,7 +140,7 @@ def _after_edit(state: State, search: Search) -> dict:
     last = state.steps[-1]
     if last.error or last.action.get("action") != "edit_file" or state.remaining <= 2:
         return _restore_or_submit(state, search.base)
-    return _run_tests(state, first=False)
+    return _run_tests(state, search.run)
 
 
 def _better(run: TestRun, than: TestRun) -> bool:
@@ -187,7 +198,8 @@ def _scored(
     usage = usage_of(sources, seen, watched)
     candidates = pool(weights, sources, files, usage)
     names = frozenset(re.findall(r"[A-Za-z_]\w{2,}", issue + "\n".join(s.text for s in sources)))
-    notes = memory_similarity.read_notes(memory, frozenset(files), names)
+    functions = frozenset(f.name for s in sources for f in s.functions if f.name and not f.owner)
+    notes = memory_similarity.read_notes(memory, frozenset(files), names, functions)
     candidates += note_edits.suggested(notes, weights, sources, files, usage, {c.key for c in candidates})
     return tuple(candidates), tuple(ranking.score(candidates, weights, run, issue, notes))
 

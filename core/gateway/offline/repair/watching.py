@@ -20,7 +20,7 @@ from pathlib import Path
 from .source import Function
 
 MARK = "<<'WATCH'"
-TIMEOUT_S = 20
+WATCH_TIMEOUT_S = 20
 MAX_FUNCTIONS, MAX_LINES, MAX_TESTS, MAX_FILES = 8, 200, 3, 400
 LEAST_WEIGHT = 0.2  # of the most suspicious function, from which on a function is watched
 _PYTEST = re.compile(r"^((?:[\w./-]*/)?python[\d.]*) -m pytest\b")
