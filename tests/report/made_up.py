@@ -34,6 +34,7 @@ def options(folder: Path, kind: str, designs: list[str], **more: Any) -> dict[st
         "evaluate": ["--status", "test", "--memo_SHA", ",".join(designs)],
         "h1": ["--experiment", "h1", "--memo_SHA", ",".join(designs[1:])],
         "h2": ["--experiment", "h2", "--project", "project0", "--memo_SHA", ",".join(designs[1:])],
+        "h3": ["--experiment", "h3", "--memo_SHA", ",".join(designs[1:])],
     }[kind]
     models = ["--execution_model", "offline", "--meta_model", "offline"]
     return {

@@ -101,6 +101,33 @@ def test_h2_shows_what_was_gained_along_the_stream_and_leaves_out_what_was_asked
     assert "stream.csv cannot be read" in text_of(html_of(folder))
 
 
+def h3_run(folder):
+    """A run with two searches, of which the second has no winner that could be tested."""
+    made = {"lines": 90, "layers": ["Notes"], "stores": ["dict"], "keys": ["notes"], "model_calls": 1}
+    made |= {"embedding_calls": 0, "ideas": ["learns from <failures>"]}
+    kept = {"search": 1, "seed": 42, "designs_scored": 3, "best": "aaaaaaa1", "search_reward": 0.91}
+    kept |= {"test_reward": 0.88, "search_resolved": 0.5, "test_resolved": 0.4, "search_gain": 0.03}
+    lost = {**kept, "search": 2, "best": None, "test_gain": None, "search_gain": "much", "test_reward": None}
+    compared = {"design": "aaaaaaa1", "structure": made, "nearest": "expel", "similarity": 0.5, "new": ["x"]}
+    make_run(folder, "h3", tasks=4)
+    summary = json.loads((folder / "summary.json").read_text())
+    summary |= {"searches": [{**kept, "test_gain": -0.01}, lost, "?"], "structure": [compared, None]}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+def test_h3_shows_what_a_search_promised_beside_what_the_test_kept(tmp_path):
+    page_html = html_of(h3_run(tmp_path / "run"))
+    text = text_of(page_html)
+    assert "learns from <failures>" in text and "expel 0.50" in text
+    promised = [float(x) for x in re.findall(r'class="promised" cx="([\d.]+)"', page_html)]
+    [kept] = re.findall(r'class="point" cx="([\d.]+)" cy="[\d.]+" r="4"><title>kept -1.00', page_html)
+    [zero] = re.findall(r'class="base" x1="([\d.]+)" x2', page_html)[:1]
+    assert len(promised) == 1 and float(kept) < float(zero) < promised[0]
+    rows = re.findall(r'<th scope="row">(\d)</th><td>42</td><td>3</td><td>(\w+)</td>', page_html)
+    assert rows == [("1", "aaaaaaa1"), ("2", "none")]
+
+
 def test_an_evolution_shows_its_tree_and_does_not_claim_that_its_best_helps(tmp_path):
     page_html = html_of(make_evolution(tmp_path / "run"))
     text, packed = text_of(page_html), pieces(page_html)
