@@ -210,6 +210,13 @@ def parser() -> argparse.ArgumentParser:
             help=f"send at most N {what} a minute to each model (default: what its server tells)",
         )
     add(
+        "--action_space",
+        choices=["seed", "extended"],
+        default="seed",
+        help="what the agent may do: the original's seven actions, or also numbered lines, replace_lines, undo_edit, "
+        "semantic_search and a directory tree (extended:DESIGN takes it for one design)",
+    )
+    add(
         "--history_limit",
         type=_at_least(1000),
         metavar="TOKENS",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import difflib
 import hashlib
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ CONTROLS = ("placebo", "other_project", "shuffled")
 WRAPPED = "claude_md"
 PREFIX = "memo_structure_"
 BASE_CLASS = "MemoStructure"
+EXTENDED = "extended"
+"""Before a design and a colon: its agent works with the extended action space, whatever the run's is."""
 
 
 class DesignError(ValueError):
@@ -22,11 +25,24 @@ class DesignError(ValueError):
 
 @dataclass(frozen=True)
 class Design:
-    """A design to evaluate: its name (of a baseline) or SHA, its file, and the file of the design it wraps."""
+    """A design to evaluate: its name (of a baseline) or SHA, its file, and the file of the design it wraps.
+
+    ``action_space`` is that of the agent that uses it; None: the run's.
+    """
 
     sha: str
     path: Path
     inner: Path | None = None
+    action_space: str | None = None
+
+    @property
+    def has_memory(self) -> bool:
+        return self.sha.removeprefix(f"{EXTENDED}:") != NO_MEMORY
+
+    @property
+    def extended(self) -> Design:
+        """The same design for an agent with the extended action space."""
+        return dataclasses.replace(self, sha=f"{EXTENDED}:{self.sha}", action_space=EXTENDED)
 
 
 def content_sha(source: str) -> str:
@@ -80,7 +96,7 @@ def available_designs(memo_archive: Path, task_type: str = "coding") -> dict[str
 
 def resolve_design(spec: str, memo_archive: Path, task_type: str = "coding") -> Design:
     """Find the design a user names: a baseline, an archived SHA, or the path of a Python file; or a control and
-    any of these behind a colon.
+    any of these behind a colon; all that behind ``extended:`` for another action space.
 
     Args:
         memo_archive: the folder that holds ``baseline/`` and ``<task_type>/``.
@@ -89,6 +105,11 @@ def resolve_design(spec: str, memo_archive: Path, task_type: str = "coding") -> 
         DesignError: no such design, or a file that cannot be read or holds no design.
     """
     control, _, wrapped = spec.partition(":")
+    if control == EXTENDED and wrapped:
+        design = resolve_design(wrapped, memo_archive, task_type)
+        if design.action_space:
+            raise DesignError(f"'{spec}': one {EXTENDED}: is enough")
+        return design.extended
     if control in CONTROLS:
         if wrapped.partition(":")[0] in CONTROLS:
             raise DesignError(f"'{spec}': a control wraps a design, not another control")

@@ -39,6 +39,7 @@ class EvaluationSettings:
     Attributes:
         memory_tokens: limit of the memory text in a prompt.
         inner: what each control wraps, by the control's label.
+        action_spaces: of the agents of designs, by label, where not that of ``env``.
         load_memory: folders of saved memories to start from, by the design's label.
     """
 
@@ -53,6 +54,7 @@ class EvaluationSettings:
     interleaved: bool = False
     memory_tokens: int = 4000
     inner: dict[str, Path] = field(default_factory=dict)
+    action_spaces: dict[str, str] = field(default_factory=dict)
     load_memory: dict[str, Path] = field(default_factory=dict)
     history_limit: int | None = None
     memory_timeout_s: float = 300.0
@@ -199,7 +201,10 @@ class Evaluator:
             memory_timeout_s=settings.memory_timeout_s,
             sandbox=self._kind.kind,
             history_limit=settings.history_limit,
-            env=settings.env,
+            env={
+                **settings.env,
+                "action_space": settings.action_spaces.get(label, settings.env["action_space"]),
+            },
         )
         folder = self._folder(label, mode, spec)
         result = EvalResult("infra_error")

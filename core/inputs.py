@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from core.design_file import Design, file_name
+from core.design_file import EXTENDED, Design, file_name
 from core.memo_manager import Memo_Manager
 from core.options import PROJECT_ROOT, Options
 from envs_archive.coding.tasks import Task
@@ -53,7 +53,11 @@ class Inputs:
         return self.folder / "designs"
 
     def design(self, name: str) -> Design | None:
-        """A design that was kept, by its SHA, or a control that wraps one (``placebo:SHA``)."""
+        """A design that was kept, by its SHA, or what wraps one (``placebo:SHA``, ``extended:SHA``)."""
+        space, _, rest = name.partition(":")
+        if space == EXTENDED:
+            design = self.design(rest)
+            return design and design.extended
         control, _, sha = name.rpartition(":")
         path = self.designs / file_name(sha)
         if not re.fullmatch(r"[0-9a-f]{8}", sha) or not path.is_file():

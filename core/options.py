@@ -64,6 +64,7 @@ class Options:
     rpm: int | None = None
     tpm: int | None = None
     history_limit: int | None = None
+    action_space: str = "seed"
 
     @property
     def models(self) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.design_file import NO_MEMORY, Design, resolve_design
+from core.design_file import Design, resolve_design
 from core.eval_in_container import EvaluationSettings, Evaluator, memory_folder
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
@@ -81,9 +81,8 @@ class Run:
             fresh_collection=options.fresh_collection,
             memory_tokens=options.memory_tokens,
             inner={d.sha: d.inner for d in designs if d.inner is not None},
-            load_memory={
-                d.sha: memory_folder(options.load_memory, d.sha) for d in designs if d.sha != NO_MEMORY
-            }
+            action_spaces={d.sha: d.action_space for d in designs if d.action_space is not None},
+            load_memory={d.sha: memory_folder(options.load_memory, d.sha) for d in designs if d.has_memory}
             if options.load_memory
             else {},
             history_limit=options.history_limit,
@@ -123,6 +122,7 @@ class Run:
             "seed": self.options.seed,
             "meta_model": self.options.meta_model,
             "execution_model": self.options.execution_model,
+            "action_space": self.options.action_space,
             "sandbox": self.kind.kind,
             "warnings": [NO_BOUNDARY] if self.kind.kind == "process" else [],
             "designs": self.designs,
@@ -256,7 +256,7 @@ async def open_run(
     with lock:
         if (folder / "options.json").exists() and not reopen:
             raise UsageError(f"{folder} exists: take another --result_dir, or --resume {folder.name}")
-        config = load_config()
+        config = load_config(overrides={"action_space": options.action_space})
         rooms = GradingRooms(kind, grading_limits(config))
         try:
             rooms.warm()  # beside the preparation of the bases

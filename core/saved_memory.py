@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.design_file import NO_MEMORY, Design
+from core.design_file import Design
 from core.eval_in_container import folder_name, memory_folder
 from core.options import Options, UsageError
 from core.run import split_of
@@ -72,7 +72,7 @@ def save_memories(options: Options, run_folder: Path, designs: Sequence[Design])
 
 def learning(designs: Sequence[Design]) -> list[Design]:
     """Those of the designs that have a memory."""
-    return [design for design in designs if design.sha != NO_MEMORY]
+    return [design for design in designs if design.has_memory]
 
 
 def evaluations_of(run_folder: Path, label: str) -> list[Path]:

@@ -18,10 +18,19 @@ from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind
 from evals.utils.session import WORKSPACE, Session
 
-from .coding.actions import ActionError, ActionLimits, execute, parse_action
+from .coding.actions import (
+    ActionError,
+    ActionLimits,
+    Edits,
+    Extended,
+    SemanticIndexes,
+    execute,
+    parse_action,
+)
+from .coding.parsing import ACTION_SPACES
 from .coding.pytest_settings import import_roots
 from .coding.workspace import changed_files, list_files, make_workspace
-from .prompts.coding_prompt import SYSTEM_PROMPT, user_prompt
+from .prompts.coding_prompt import SYSTEM_PROMPTS, user_prompt
 
 CONFIG_FILE = Path(__file__).parent / "configs" / "coding_config.yaml"
 KEPT_ANSWER = 2000  # characters of an answer without a valid action that are kept in the record
@@ -33,7 +42,7 @@ def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = 
     """The environment's configuration: the shipped file, then the values of `path`, then `overrides`.
 
     Raises:
-        ValueError: one line: the file cannot be read, a key is unknown, a value is no positive number.
+        ValueError: one line: the file cannot be read, a key is unknown, a value is none it can have.
     """
     config = yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))
     sources = [(str(path), _read_yaml(path))] if path is not None else []
@@ -42,6 +51,13 @@ def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = 
         for key, value in values.items():
             if key not in config:
                 raise ValueError(f"{source}: unknown key {key!r}; known are {', '.join(config)}")
+            if key == "action_space":
+                if value not in ACTION_SPACES:
+                    raise ValueError(
+                        f"{source}: action_space must be {' or '.join(ACTION_SPACES)}, not {value!r}"
+                    )
+                config[key] = value
+                continue
             kinds = (int, float) if key.endswith("timeout") else (int,)
             if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
                 kind = "number of seconds" if key.endswith("timeout") else "whole number"
@@ -90,6 +106,8 @@ class Coding_Env(Basic_Env):
         verdict: the last verdict; None before `cal_reward`.
     """
 
+    _indexes = SemanticIndexes()  # of all environments in this process: many episodes start from one tree
+
     def __init__(
         self,
         tasks: list[dict[str, Any]],
@@ -105,6 +123,8 @@ class Coding_Env(Basic_Env):
         self._sandbox = sandbox
         self._scratch = scratch
         self._grade = grade
+        self._space: str = config["action_space"]
+        self._extended: Extended | None = None
         self._task: str | None = None
         self._folder: Path | None = None
         self._session: Session | None = None
@@ -127,6 +147,8 @@ class Coding_Env(Basic_Env):
                 self._sandbox, self._workspace, command_limits(self._config), env=import_path(row["base"])
             )
         )
+        if self._space == "extended":
+            self._extended = Extended(Path(row["base"]), Edits(), self._indexes)
         self._task, self._submitted, self.verdict = task, False, None
         recorder = CodingRecorder()
         await recorder.log_init(
@@ -155,7 +177,7 @@ class Coding_Env(Basic_Env):
             max_trails=self.max_trails,
             memory=memory,
         )
-        return [SYSTEM_PROMPT, first]
+        return [SYSTEM_PROMPTS[self._space], first]
 
     async def run_step(
         self, action: str, task: str, **last_obs: Any
@@ -174,7 +196,7 @@ class Coding_Env(Basic_Env):
             raise RuntimeError(f"task {task} is over")
         parsed: dict[str, Any] = {"action": "invalid", "answer": action[:KEPT_ANSWER]}
         try:
-            parsed = parse_action(action)
+            parsed = parse_action(action, self._space)
             if parsed["action"] == "submit":
                 self._submitted = True
                 text = "submit: done"
@@ -182,7 +204,7 @@ class Coding_Env(Basic_Env):
                 limits = ActionLimits(
                     *(self._config[key] for key in ("command_timeout", "read_chars", "search_matches"))
                 )
-                text = await execute(parsed, self._workspace, self._session, limits)
+                text = await execute(parsed, self._workspace, self._session, limits, self._extended)
         except ActionError as error:
             text = f"error: {error}"
         observation = f"[{len(recorder.steps) + 1}/{self.max_trails}] {text}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.design_file import NO_MEMORY, Design
+from core.design_file import Design
 from core.eval_in_container import Evaluator
 from core.experiments.statistics import Paired, Score, paired, score, task_means
 from core.experiments.together import together
@@ -144,6 +144,6 @@ async def evaluate_designs(run: Run, evaluator: Evaluator, designs: Sequence[Des
         return row(run, design.sha, result.status, result.episodes, result.error, result.updates)
 
     # no_mem learns nothing, so it waits for no collection and can start at once.
-    order = sorted(designs, key=lambda design: design.sha != NO_MEMORY)
+    order = sorted(designs, key=lambda design: design.has_memory)
     rows = {r.design: r for r in await together(one(design) for design in order)}
     return with_pairs([rows[design.sha] for design in designs], run.projects, run.options.seed)

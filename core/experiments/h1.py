@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.design_file import NO_MEMORY, Design
+from core.design_file import Design
 from core.eval_in_container import Evaluator
 from core.experiments.lockstep import Lockstep
 from core.experiments.together import together
@@ -42,7 +42,7 @@ class Arm:
     @property
     def learns(self) -> bool:
         """Whether it needs finished tasks to learn from."""
-        return self.design.sha != NO_MEMORY
+        return self.design.has_memory
 
 
 @dataclass

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.design_file import NO_MEMORY, content_sha, file_name
+from core.design_file import EXTENDED, NO_MEMORY, content_sha, file_name
 from core.evaluation_files import BadOutcome, episodes_in
 from core.experiments.stream import Step, read_stream
 from core.gateway.ledger import Totals, totals
@@ -383,7 +383,7 @@ def _labels(
 def _source(folder: Path, label: str, records: list[Record], notes: list[str]) -> str | None:
     """The source of a design, as the run had it; of a control its own, whatever it wraps."""
     record = next((r for r in records if r.sha == label), None)
-    name = label.partition(":")[0]
+    name = label.removeprefix(f"{EXTENDED}:").partition(":")[0]
     if not re.fullmatch(r"\w[\w.-]*", name):
         return None
     places = [folder / "inputs" / "designs", MEMO_ARCHIVE / "coding", MEMO_ARCHIVE / "baseline"]

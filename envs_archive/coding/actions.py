@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evals.utils.sandbox import CommandResult
 from evals.utils.session import Session
 
-from . import file_actions
+from . import extended_actions, file_actions
+from .extended_actions import Edits
 from .parsing import ActionError, parse_action
+from .semantic_search import DEFAULT_PLACES, SemanticIndexes
 from .stable_text import stabilise
 
-__all__ = ["ActionError", "ActionLimits", "SandboxLost", "execute", "parse_action"]
+__all__ = ["ActionError", "ActionLimits", "Edits", "Extended", "SandboxLost", "SemanticIndexes"]
+__all__ += ["execute", "parse_action"]
 
 NO_PERL = re.compile(r"invalid option|not (built|compiled)|does not support")  # of grep -P
 MAX_MATCH_LINE = 300  # characters shown of one matching line
@@ -39,13 +43,35 @@ class ActionLimits:
     search_matches: int = 100
 
 
-async def execute(action: dict[str, Any], workspace: Path, session: Session, limits: ActionLimits) -> str:
+@dataclass(frozen=True)
+class Extended:
+    """What the extended action space needs beside the workspace.
+
+    Attributes:
+        base: the tree the workspace was made from.
+        edits: of this episode.
+        indexes: for semantic_search.
+    """
+
+    base: Path
+    edits: Edits
+    indexes: SemanticIndexes
+
+
+async def execute(
+    action: dict[str, Any],
+    workspace: Path,
+    session: Session,
+    limits: ActionLimits,
+    extended: Extended | None = None,
+) -> str:
     """Carry out one parsed action other than submit.
 
     Args:
         action: from `parse_action`.
         workspace: its real path.
         session: the sandbox session around this workspace.
+        extended: given in the extended action space.
 
     Returns:
         The observation, without the step counter in front.
@@ -54,6 +80,8 @@ async def execute(action: dict[str, Any], workspace: Path, session: Session, lim
         ActionError: it could not be carried out; nothing was changed.
         SandboxLost: see there.
     """
+    if extended is not None:
+        return await _execute_extended(action, workspace, session, limits, extended)
     match action["action"]:
         case "read_file":
             return file_actions.read_file(workspace, action["path"], limits.read_chars)
@@ -69,6 +97,35 @@ async def execute(action: dict[str, Any], workspace: Path, session: Session, lim
         case "run_command":
             return await _run_command(action, workspace, session, limits)
     raise ValueError(f"not an action to execute: {action['action']!r}")
+
+
+async def _execute_extended(
+    action: dict[str, Any], workspace: Path, session: Session, limits: ActionLimits, extended: Extended
+) -> str:
+    path = action.get("path")
+    match action["action"]:
+        case "read_file":
+            offset, limit = int(action.get("offset", 1)), action.get("limit")
+            lines = None if limit is None else int(limit)
+            return extended_actions.read_lines(workspace, path, offset, lines, limits.read_chars)
+        case "list_dir" if "depth" in action:
+            return extended_actions.list_tree(workspace, path or ".", int(action["depth"]))
+        case "edit_file":
+            parts = (action.get(key) for key in ("old", "new", "content"))
+            edit = partial(file_actions.edit_file, workspace, path, *parts)
+        case "create_file":
+            edit = partial(file_actions.create_file, workspace, path, action["content"])
+        case "replace_lines":
+            span = int(action["start"]), int(action["end"])
+            edit = partial(extended_actions.replace_lines, workspace, path, *span, action["new"])
+        case "undo_edit":
+            return extended.edits.undo(workspace, path)
+        case "semantic_search":
+            places = int(action.get("limit", DEFAULT_PLACES))
+            return await extended.indexes.search(extended.base, action["query"], places)
+        case _:
+            return await execute(action, workspace, session, limits)
+    return extended.edits.carry_out(workspace, action, edit)
 
 
 async def _run_command(

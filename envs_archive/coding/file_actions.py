@@ -41,7 +41,7 @@ def locate(workspace: Path, given: str, action: str, *, writing: bool = False) -
     return target, str(relative)
 
 
-def _lstat(path: Path, action: str, name: str) -> os.stat_result | None:
+def lstat(path: Path, action: str, name: str) -> os.stat_result | None:
     try:
         return path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -50,9 +50,9 @@ def _lstat(path: Path, action: str, name: str) -> os.stat_result | None:
         raise ActionError(f"{action}: {name}: {error.strerror}") from error
 
 
-def _read_text(path: Path, action: str, name: str) -> tuple[str, bool]:
+def read_text(path: Path, action: str, name: str) -> tuple[str, bool]:
     """The text of a regular file as it is, line ends included, and whether all of it was UTF-8."""
-    status = _lstat(path, action, name)
+    status = lstat(path, action, name)
     if status is None:
         raise ActionError(f"{action}: {name} does not exist")
     if stat.S_ISDIR(status.st_mode):
@@ -73,7 +73,7 @@ def _read_text(path: Path, action: str, name: str) -> tuple[str, bool]:
         return data.decode("utf-8", "replace"), False
 
 
-def _write_text(path: Path, text: str, action: str, name: str) -> None:
+def write_text(path: Path, text: str, action: str, name: str) -> None:
     try:
         # In place, so that the file keeps its mode.
         with open(path, "w", encoding="utf-8", newline="") as handle:
@@ -84,7 +84,7 @@ def _write_text(path: Path, text: str, action: str, name: str) -> None:
 
 def read_file(workspace: Path, path: str, limit: int) -> str:
     target, name = locate(workspace, path, "read_file")
-    text, is_utf8 = _read_text(target, "read_file", name)
+    text, is_utf8 = read_text(target, "read_file", name)
     lines = [f"read_file {name}: {len(text)} characters", text[:limit]]
     if not is_utf8:
         lines.append("... not UTF-8: bytes that cannot be decoded are shown as \ufffd")
@@ -97,27 +97,27 @@ def read_file(workspace: Path, path: str, limit: int) -> str:
 
 def edit_file(workspace: Path, path: str, old: str | None, new: str | None, content: str | None) -> str:
     target, name = locate(workspace, path, "edit_file", writing=True)
-    if _lstat(target, "edit_file", name) is None:
+    if lstat(target, "edit_file", name) is None:
         raise ActionError(f"edit_file: {name} does not exist; use create_file")
-    text, is_utf8 = _read_text(target, "edit_file", name)
+    text, is_utf8 = read_text(target, "edit_file", name)
     if content is not None:
-        content = _with_line_ends_of(text, content)
-        _write_text(target, content, "edit_file", name)
+        content = with_line_ends_of(text, content)
+        write_text(target, content, "edit_file", name)
         return f"edit_file {name}: written ({len(content)} characters)"
     if not is_utf8:
         raise ActionError(f"edit_file: {name} is not UTF-8 text; use run_command")
-    old, new = _with_line_ends_of(text, old), _with_line_ends_of(text, new)
+    old, new = with_line_ends_of(text, old), with_line_ends_of(text, new)
     count, first = _occurrences(text, old)
     if count == 0:
         raise ActionError(f'edit_file: "old" does not occur in {name}; copy it exactly, white space included')
     if count > 1:
         raise ActionError(f'edit_file: "old" occurs {count} times in {name}; give more surrounding text')
-    _write_text(target, text[:first] + new + text[first + len(old) :], "edit_file", name)
+    write_text(target, text[:first] + new + text[first + len(old) :], "edit_file", name)
     line = text.count("\n", 0, first) + 1
     return f"edit_file {name}: replaced 1 occurrence at line {line}"
 
 
-def _with_line_ends_of(existing: str, text: str) -> str:
+def with_line_ends_of(existing: str, text: str) -> str:
     """`text` with CRLF where the file has nothing but CRLF and the agent wrote plain line ends."""
     if "\r\n" in existing and existing.count("\n") == existing.count("\r\n") and "\r" not in text:
         return text.replace("\n", "\r\n")
@@ -136,7 +136,7 @@ def _occurrences(text: str, part: str) -> tuple[int, int]:
 
 def create_file(workspace: Path, path: str, content: str) -> str:
     target, name = locate(workspace, path, "create_file", writing=True)
-    status = _lstat(target, "create_file", name)
+    status = lstat(target, "create_file", name)
     if status is not None:
         kind = "is a directory" if stat.S_ISDIR(status.st_mode) else "already exists; use edit_file"
         raise ActionError(f"create_file: {name} {kind}")
@@ -148,13 +148,13 @@ def create_file(workspace: Path, path: str, content: str) -> str:
         raise ActionError(f"create_file: a folder of {name} is a file") from error
     except OSError as error:
         raise ActionError(f"create_file: {name}: {error.strerror}") from error
-    _write_text(target, content, "create_file", name)
+    write_text(target, content, "create_file", name)
     return f"create_file {name}: written ({len(content)} characters)"
 
 
 def list_dir(workspace: Path, path: str) -> str:
     target, name = locate(workspace, path, "list_dir")
-    status = _lstat(target, "list_dir", name)
+    status = lstat(target, "list_dir", name)
     if status is None:
         raise ActionError(f"list_dir: {name} does not exist")
     if not stat.S_ISDIR(status.st_mode):

@@ -26,13 +26,27 @@ ACTIONS: dict[str, dict[str, Field]] = {
     "list_dir": {"path": _OPTIONAL},
     "submit": {},
 }
+_NUMBER = Field(int, required=False)
+EXTENDED: dict[str, dict[str, Field]] = {
+    **ACTIONS,
+    "read_file": {"path": _TEXT, "offset": _NUMBER, "limit": _NUMBER},
+    "list_dir": {"path": _OPTIONAL, "depth": _NUMBER},
+    "replace_lines": {"path": _TEXT, "start": Field(int), "end": Field(int), "new": _TEXT},
+    "undo_edit": {"path": _OPTIONAL},
+    "semantic_search": {"query": _TEXT, "limit": _NUMBER},
+}
+ACTION_SPACES = {"seed": ACTIONS, "extended": EXTENDED}
+"""What an agent may do, by the configuration's ``action_space``: the original's actions, or more of them."""
 _EXAMPLE = '{"action": "list_dir", "path": "."}'
 # Lenient about control characters: models write real line breaks inside strings.
 _DECODER = json.JSONDecoder(strict=False)
 
 
-def parse_action(text: str) -> dict[str, Any]:
+def parse_action(text: str, space: str = "seed") -> dict[str, Any]:
     """Read one action out of prose, a code fence or bare JSON.
+
+    Args:
+        space: one of ``ACTION_SPACES``.
 
     Returns:
         The object as given: "action", its fields and perhaps "thought", all checked.
@@ -42,9 +56,10 @@ def parse_action(text: str) -> dict[str, Any]:
     """
     action = _first_action(text)
     name = action["action"]
-    if not isinstance(name, str) or name not in ACTIONS:
-        raise ActionError(f"unknown action {_shown(name)}; the actions are {', '.join(ACTIONS)}")
-    fields = ACTIONS[name]
+    actions = ACTION_SPACES[space]
+    if not isinstance(name, str) or name not in actions:
+        raise ActionError(f"unknown action {_shown(name)}; the actions are {', '.join(actions)}")
+    fields = actions[name]
     for key, value in action.items():
         if key not in fields and key not in ("action", "thought"):
             takes = ", ".join(fields) or "no fields"
@@ -58,6 +73,10 @@ def parse_action(text: str) -> dict[str, Any]:
         _check_edit(action)
     if name == "run_command" and not action["command"].strip():
         raise ActionError('run_command: "command" is empty')
+    if name == "semantic_search" and not action["query"].strip():
+        raise ActionError('semantic_search: "query" is empty')
+    if name == "replace_lines" and action["end"] < action["start"] - 1:
+        raise ActionError('replace_lines: "end" lies before "start" (end = start - 1 inserts before start)')
     if name == "search" and not action["pattern"]:
         raise ActionError('search: "pattern" is empty')
     return action
@@ -93,6 +112,9 @@ def _check_type(action: str, key: str, value: Any, kind: type) -> None:
         _check_text(action, key, value)
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise ActionError(f'{action}: "{key}" must be a number, not {_type_name(value)}')
+    elif kind is int:
+        if value != int(value) or value < (0 if key == "end" else 1):
+            raise ActionError(f'{action}: "{key}" must be a whole number from 1 on')
     elif not 0 < value < float("inf"):
         raise ActionError(f'{action}: "{key}" must be a positive number of seconds')
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.gateway import offline
-from envs_archive.prompts.coding_prompt import SYSTEM_PROMPT
+from envs_archive.prompts.coding_prompt import SYSTEM_PROMPTS
 from evals.utils.gateway_client import Usage, call_usage
 from evals.utils.hire_agent import Agent
 
@@ -49,7 +49,7 @@ def offline_answer(seen: Seen) -> Answer:
     if seen.path.endswith("/models"):
         return Answer(404)
     request = seen.json
-    purpose = "act" if request["messages"][0]["content"] == SYSTEM_PROMPT else "memory"
+    purpose = "act" if request["messages"][0]["content"] == SYSTEM_PROMPTS["seed"] else "memory"
     if purpose == "act" and sum(m["role"] == "assistant" for m in request["messages"]) == STEPS:
         return Answer(body=chat('{"action": "submit"}'))
     return Answer(body=chat(offline.complete(request, purpose)))

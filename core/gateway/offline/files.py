@@ -26,6 +26,13 @@ _RESTORED = re.compile(r"\bgit\s+(?:checkout|restore|stash|reset\s+--hard)\b(?P<
 _DEF = re.compile(r"^(\s*)(?:async\s+)?def\s+(\w+)")
 _TEST_PATH = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$)|_test\.py$")
 _MAX_FRAGMENT = 200_000
+_BY_LINES = re.compile(r"\A\[\d+/\d+\] read_file [^\n]*, lines \d+-\d+ of \d+\n")
+_NUMBERED = re.compile(r"^ *\d+\t(.*)$", re.M)
+
+
+def unnumbered(shown: str) -> list[str]:
+    """The lines of a file that were shown with their numbers."""
+    return _NUMBERED.findall(shown)
 
 
 class Change(NamedTuple):
@@ -87,6 +94,8 @@ class FileHistory:
     def saw(self, path: str, observed: str) -> None:
         """Note the content a read action showed."""
         content = _CUT_LINE.sub("", _HEADER_LINE.sub("", observed))
+        if _BY_LINES.match(observed):
+            content = "\n".join(unnumbered(content))
         if content.strip() and not _REFUSED.search(observed[:200]):
             self._file(path).read(content[:_MAX_FRAGMENT])
 

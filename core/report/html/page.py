@@ -75,6 +75,8 @@ def _facts(report: Report) -> list[str]:
     facts = [run.kind, "at work now" if report.going else run.state, f"model {run.model}", f"seed {run.seed}"]
     if run.kind == "evolve":
         facts.insert(3, f"meta model {run.options.get('meta_model', 'unknown')}")
+    if run.options.get("action_space", "seed") != "seed":
+        facts.append(f"action space {run.options['action_space']}")
     if "sandbox" in run.summary:
         facts.append(f"sandbox {run.summary['sandbox']}")
     return facts

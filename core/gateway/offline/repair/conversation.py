@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+
+from core.gateway.offline.files import unnumbered
 
 from .testlog import TestRun, parse_run
 from .watching import MARK
@@ -17,7 +19,8 @@ from .watching import MARK
 READ_LIMIT = 10_000  # characters one read_file observation shows
 
 _HEADER = re.compile(r"\[(\d+)/(\d+)\] (.*)")
-_READ = re.compile(r"read_file (.+): (\d+) characters$")
+_READ = re.compile(r"read_file (.+): (\d+) characters(?:, lines (\d+)-(\d+) of (\d+))?$")
+_OFFSET = '"offset"'  # in a system prompt that offers read_file by lines
 _CUT_LINE = re.compile(r"\n?\.\.\. cut at \d+ of \d+ characters[^\n]*\s*\Z")
 _EXIT = re.compile(r"run_command: (?:exit code (-?\d+)|timed out)")
 _SED = re.compile(r"sed -n '(\d+),(\d+)p' '?([^']+?)'?$")
@@ -34,6 +37,7 @@ class Task:
     test_command: str = "python -m pytest -q"
     step_limit: int = 30
     memory: str = ""
+    reads_lines: bool = False  # read_file shows numbered lines, and goes on with "offset"
 
 
 @dataclass
@@ -173,7 +177,8 @@ def read_state(messages: list[dict]) -> State:
     first = next((i for i, (role, _) in enumerate(turns) if role == "user"), None)
     if first is None:
         return State(task=Task())
-    task = parse_task(turns[first][1])
+    offered = "".join(text for role, text in map(_text_of, messages) if role == "system")
+    task = replace(parse_task(turns[first][1]), reads_lines=_OFFSET in offered)
     state = State(task=task, step_limit=task.step_limit)
     pending: dict | None = None
     for role, text in turns[first + 1 :]:
@@ -207,7 +212,11 @@ def _apply(state: State, action: dict, observation: str) -> None:
             state.unreadable.add(path)
         return
     if kind == "read_file" and (shown := _READ.match(summary)):
-        _note_read(state, path, body, int(shown.group(2)[:9]))
+        total = int(shown.group(2)[:9])
+        if shown.group(3) is None:
+            _note_read(state, path, body, total)
+        else:
+            _note_lines(state, path, body, total, tuple(int(shown.group(n)[:9]) for n in (3, 4, 5)))
     elif kind == "edit_file" and path in state.files:
         _note_edit(state.files[path], action)
     elif kind == "run_command" and code:
@@ -226,6 +235,20 @@ def _note_read(state: State, path: str, body: str, total: int) -> None:
         text += "\n"  # a transport that strips the end of a message loses just this
     if path not in state.files:
         state.files[path] = FileState(text, text, total)
+
+
+def _note_lines(state: State, path: str, body: str, total: int, span: tuple[int, int, int]) -> None:
+    """Numbered lines (first, last, of how many): the first part of a file, or what follows on what is known of it."""
+    first, last, count = span
+    known = state.files.get(path, FileState("", "", total))
+    if first != known.original.count("\n") + 1:
+        return
+    text = known.original + "".join(f"{line}\n" for line in unnumbered(body))
+    if last == count and len(text) == total + 1:
+        text = text[:-1]  # the last line has no line break
+    complete = len(text) if last == count else total  # carriage returns are counted and not shown
+    current = text if known.current == known.original else known.current
+    state.files[path] = FileState(text, current, complete)
 
 
 def _note_edit(file: FileState, action: dict) -> None:

@@ -30,6 +30,10 @@ def next_look(state: State, run: TestRun) -> dict | None:
         return None
     for path, file in state.files.items():
         if not file.complete and path not in state.unreadable:
+            if state.task.reads_lines:
+                offset = file.original.count("\n") + 1
+                thought = "Read the rest of it."
+                return {"thought": thought, "action": "read_file", "path": path, "offset": offset}
             return _read_on(path, file.original, file.total)
     path = _wanted(state, run)
     if not path and (helpers := _unseen_helpers(state, run)):

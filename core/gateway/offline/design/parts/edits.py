@@ -32,8 +32,13 @@ def final_edits(recorder: Basic_Recorder) -> list[Edit]:
         head, _, body = observation.partition("\n")
         if "] error:" in head:
             continue
-        if kind == "read_file" and path not in now and "\n... cut at" not in observation:
-            first[path] = now[path] = body
+        if (
+            kind == "read_file"
+            and path not in now
+            and not re.search(r"\n\.\.\. (cut at|\d+ more lines)", observation)
+        ):
+            numbered = re.findall(r"^ *\d+\t(.*)$", body, re.M) if ", lines 1-" in head else None
+            first[path] = now[path] = body if numbered is None else "\n".join(numbered)
         elif kind in ("edit_file", "create_file"):
             follow(first, now, path, action)
         elif kind == "run_command":
