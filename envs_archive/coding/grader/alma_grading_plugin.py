@@ -273,7 +273,7 @@ def pytest_load_initial_conftests(early_config):
     trees, kept = _trusted(orders, places)
     judges = alma_grading_judge.make_judge(places)
     alma_grading_judge.believe_no_chameleon(*judges[:2])
-    surveys = {path: alma_grading_rewrite.survey(tree) for path, tree in trees.items()}
+    surveys = alma_grading_rewrite.surveys(trees)
     wanted = {name for found in surveys.values() for name in found.modules}
     library = alma_grading_library.Library(places, {name.partition(".")[0] for name in wanted})
     names = alma_grading_names.Names(library, places, trees, os.getcwd(), judges, tampered)
