@@ -4,6 +4,8 @@ import copy
 import random
 import types
 
+import pytest
+
 LEAVES = 8  # of a structure, or places of a text, that are altered one at a time
 
 
@@ -35,6 +37,7 @@ def make_decoys():
         abs,
         max,
     )
+    approx, mro_of = type(pytest.approx(0)).__mro__[-2], type.__dict__["__mro__"].__get__
     getattr_, all_, any_, len_, range_ = getattr, all, any, len, range
 
     def parts(value):
@@ -129,7 +132,7 @@ def make_decoys():
     def others(value, near):
         """(a value that is not the given one, what alone is different in it or None) by kind of difference."""
         expected = getattr_(value, "expected", None)
-        if type_(value).__module__ == "_pytest.python_api" and plain(expected):
+        if approx in mro_of(type_(value)) and plain(expected):
             other = copy_of(value)
             other.expected = altered(expected, True)
             return [(other, None)]

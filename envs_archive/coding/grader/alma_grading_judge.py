@@ -45,7 +45,7 @@ def make_judge(places):
     all_, any_, zip_, exception, views = all, any, zip, Exception, (type({}.keys()), type({}.values()))
     by_elements = frozenset({list, tuple, set, frozenset, dict, range, collections.deque, *views})
     not_a_number, window, most = float("nan"), range(-64, 65), MOST_ELEMENTS
-    bool_, int_, float_, abs_, range_ = bool, int, float, abs, range
+    bool_, int_, float_, abs_, range_, wrapper = bool, int, float, abs, range, type(sealed(len))
 
     def says_yes(name, left, right, loose):
         try:
@@ -79,12 +79,12 @@ def make_judge(places):
 
     def doubts(left, right, its, others_):
         """What is to be answered with no: (left, right, what alone is different, value, what who is asked holds)."""
-        near = its.strange or others_.strange
+        near = its[1] or others_[1]
         found = []
         if not plain(left):
-            found += [(left, other, what, right, its.atoms) for other, what in others(right, near)]
+            found += [(left, other, what, right, its[2]) for other, what in others(right, near)]
         if not plain(right):
-            found += [(other, right, what, left, others_.atoms) for other, what in others(left, near)]
+            found += [(other, right, what, left, others_[2]) for other, what in others(left, near)]
         return found
 
     def excused(asked, answers):
@@ -116,13 +116,14 @@ def make_judge(places):
         if (type_(left) in atoms and type_(right) in atoms) or name not in apply:
             return apply[name](left, right)
         its, others_ = contents(left), contents(right)
+        own, strange_ = its[0] or others_[0], its[1] or others_[1]
         lenient = lenient or trusting
-        if not (its.own or others_.own) or (lenient and not (its.strange or others_.strange)):
+        if not own or (lenient and not strange_):
             return apply[name](left, right)
         # What the submission's own comparison answers may be an expression, say; in an assert it is a yes or a no.
-        loose = asserted and (its.strange or others_.strange)
+        loose = asserted and strange_
         if name in opposite:
-            return in_order(name, left, right, loose, its.strange or others_.strange)
+            return in_order(name, left, right, loose, strange_)
         if name == "in":
             return is_in(left, right, loose, its, others_, lenient)
         if type_(left) is type_(right) and type_(left) in (list_, tuple_, dict_):
@@ -133,7 +134,7 @@ def make_judge(places):
             if result or excused(asked, [not_different(*question[:2]) for question in asked]):
                 return result
             return True
-        first = some_of(asked) if its.strange or others_.strange else []
+        first = some_of(asked) if strange_ else []
         answers = [says_yes("eq", *question[:2], loose) for question in first]
         result = left == right
         if not (result is True or (loose and bool_(result))):
@@ -141,7 +142,7 @@ def make_judge(places):
         answers += [says_yes("eq", *question[:2], loose) for question in asked]
         if not excused([*first, *asked], answers):
             return False
-        if (its.strange or others_.strange) and (guesses(left, right) or guesses(right, left)):
+        if strange_ and (guesses(left, right) or guesses(right, left)):
             return False
         return result
 
@@ -151,21 +152,17 @@ def make_judge(places):
         return [chance.choice(alike) for _ in range_(chance.randrange(1, 8))] if alike else []
 
     def is_in(left, right, loose, its, others_, lenient):
-        if its.strange and type_(right) in by_elements and len_(right) <= most:
+        if its[1] and type_(right) in by_elements and len_(right) <= most:
             found = any_(left is each or judge("eq", left, each, True, lenient) for each in list_(right))
             return found and left in right
-        asked = strangers(left) if others_.strange else []
+        asked = strangers(left) if others_[1] else []
         for _ in range_(chance.randrange(1, 8) if asked else 0):
             says_yes("in", chance.choice(asked), right, loose)
         result = left in right
         if not result:
             return result
         answers = [says_yes("in", other, right, loose) for other in asked]
-        if (
-            its.strange
-            and plain(right)
-            and any_(says_yes("in", left, o, loose) for o, _ in others(right, False))
-        ):
+        if its[1] and plain(right) and any_(says_yes("in", left, o, loose) for o, _ in others(right, False)):
             return False
         return False if answers and all_(answers) else result
 
@@ -209,7 +206,7 @@ def make_judge(places):
             finally:
                 trusting = before
 
-        return sealed(called)
+        return wrapper(called, 0, False, tuple_)
 
     trusting = False
     return judge, difference, near, leniently

@@ -3,7 +3,6 @@
 import gc
 import sys
 import types
-from typing import NamedTuple
 
 MOST_OBJECTS = 200
 COMPARISONS = ("__eq__", "__contains__", "__lt__", "__gt__", "__le__", "__ge__")
@@ -18,22 +17,14 @@ _OPAQUE = (
 )
 
 
-class Contents(NamedTuple):
-    """What an object holds.
-
-    Attributes:
-        own: something in it is no builtin value.
-        strange: something in it compares by the submission's code, or there is too much of it to say.
-        atoms: the plain values in it.
-    """
-
-    own: bool
-    strange: bool
-    atoms: tuple
-
-
 def make_look(places):
-    """``strange(cls)``: whether the submission has written how such objects compare; ``contents(value)``."""
+    """What is asked about objects.
+
+    Returns:
+        ``strange(cls)``: whether the submission has written how such objects compare; and ``contents(value)``:
+        (something in it is no builtin value; something in it compares by the submission's code, or there is too much
+        of it to say; the plain values in it).
+    """
     is_submission, is_library = places.is_submission, places.is_library
     function_type, modules, getattr_, type_, any_ = types.FunctionType, sys.modules, getattr, type, any
     mro_of, dict_of = type.__dict__["__mro__"].__get__, type.__dict__["__dict__"].__get__
@@ -47,7 +38,7 @@ def make_look(places):
         (float, float.__add__, 0.0),
     )
     referents, opaque, most, comparisons = gc.get_referents, frozenset(_OPAQUE), MOST_OBJECTS, COMPARISONS
-    identity, length, make, tuple_ = id, len, Contents, tuple
+    identity, length, tuple_ = id, len, tuple
 
     def library_class(cls):
         module = modules.get(cls.__module__)
@@ -92,7 +83,7 @@ def make_look(places):
                 own = True
                 continue
             if length(seen) >= most:
-                return make(own, True, tuple_(held))
+                return own, True, tuple_(held)
             seen[identity(each)] = each
             if cls not in simple:
                 own, odd = True, odd or strange(cls)
@@ -100,6 +91,6 @@ def make_look(places):
             inner = referents(each)
             held += [part for part in inner if type_(part) in atoms][:most]
             waiting += [part for part in inner if type_(part) not in atoms]
-        return make(own, odd, tuple_(held))
+        return own, odd, tuple_(held)
 
     return strange, contents

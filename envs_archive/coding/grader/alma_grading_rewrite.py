@@ -20,6 +20,7 @@ OPERATORS = {
     ast.LtE: "le",
     ast.GtE: "ge",
 }
+PLANTS = ("judge", "difference", "near", "name", "attribute", "method", "imported", "begun", "ended", "done")
 _POSITION = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _CLOSED = frozenset({*_SCOPES, ast.ClassDef})  # what they bind is not seen outside
@@ -45,11 +46,12 @@ class Plants:
         done: ``done(test, value=None)`` gives the value back; called where a test function ends by itself.
         tests: qualified names of the test functions that do so.
         loose: names that tests may give another meaning, as far as can be seen in them.
+
+    The functions are put in for each load of the file (`planted`).
     """
 
-    def __init__(self, loose, **functions):
-        self.markers = {key: "\0" + secrets.token_hex(16) for key in functions}
-        self.functions = {self.markers[key]: sealed(function) for key, function in functions.items()}
+    def __init__(self, loose):
+        self.markers = {key: "\0" + secrets.token_hex(16) for key in PLANTS}
         self.tests = set()
         self.loose = loose
 
@@ -59,18 +61,17 @@ class Plants:
         given = [each if isinstance(each, ast.AST) else ast.Constant(each, **where) for each in arguments]
         return ast.Call(ast.Constant(self.markers[key], **where), given, [], **where)
 
-    def into(self, code):
-        """The code with the functions in place of their markers."""
-        functions = self.functions
-        constants = (
-            self.into(c)
-            if isinstance(c, types.CodeType)
-            else functions.get(c, c)
-            if type(c) is str and c[:1] == "\0"
-            else c
-            for c in code.co_consts
-        )
-        return code.replace(co_consts=tuple(constants))
+
+def planted(code, markers, functions):
+    """The code with the functions in place of their markers."""
+    there = {marker: sealed(functions[key]) for key, marker in markers.items()}
+
+    def put(constant):
+        if isinstance(constant, types.CodeType):
+            return constant.replace(co_consts=tuple(map(put, constant.co_consts)))
+        return there.get(constant, constant) if type(constant) is str and constant[:1] == "\0" else constant
+
+    return put(code)
 
 
 class _Rewrite(ast.NodeTransformer):
@@ -374,7 +375,7 @@ def _names(tree):
 
 
 def compile_tests(tree, file, canary, plants, surveyed):
-    """Compile a test file with the plants in it and, when given a name, a test that must fail."""
+    """Compile a test file with markers of the plants in it and, when given a name, a test that must fail."""
     rewrite = _Rewrite(plants, surveyed.imported)
     lenient, body = _meaning_wildcards(tree, surveyed.wildcards), []
     for statement in tree.body:
@@ -387,8 +388,7 @@ def compile_tests(tree, file, canary, plants, surveyed):
     tree.body += [*ends, ast.copy_location(ast.Expr(plants.call("ended", ends[0])), ends[0])]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        code = compile(tree, file, "exec", dont_inherit=True)
-    return plants.into(code)
+        return compile(tree, file, "exec", dont_inherit=True)
 
 
 def _must_be_first(statement):
