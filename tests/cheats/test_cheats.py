@@ -10,7 +10,10 @@ import pytest
 from compared import COMPARED, COMPARED_CHEATS, COMPARED_HONEST
 from compared import NOTHING as NOTHING_COMPARED
 from helped import HELPED, HELPER_CHEATS, HELPER_HONEST, NOTHING
-from solvers import CHEATS, GOLD, HONEST
+from reaching import HOOKS_HONEST, INTERPRETER, RUNNERS
+from solvers import CHEATS as PLAIN_CHEATS
+from solvers import GOLD
+from solvers import HONEST as PLAIN_HONEST
 
 from envs_archive.coding.grading import grade
 from envs_archive.coding.grading_rooms import GradingRooms
@@ -19,6 +22,8 @@ from evals.contract import Verdict
 from evals.utils.sandbox import Limits, probe
 from tests.env.env_project import NOP_REWARD, TASK
 
+CHEATS, HONEST = PLAIN_CHEATS | INTERPRETER, PLAIN_HONEST | HOOKS_HONEST
+HELPER_CHEATS = {**HELPER_CHEATS, **RUNNERS}
 EVERYTHING = {"doing nothing": {}, "gold": GOLD, **CHEATS, **HONEST}
 HELPED_ONES = {"doing nothing, helped": {}, **HELPER_CHEATS, **HELPER_HONEST}
 COMPARED_ONES = {"doing nothing, compared": {}, **COMPARED_CHEATS, **COMPARED_HONEST}

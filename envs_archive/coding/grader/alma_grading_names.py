@@ -36,6 +36,7 @@ def make_names(library, places, paths, tree, judges, tampered):
     foreign, file_of, is_library = library.foreign, library.file_of, places.is_library
     trusted_names = _dotted(paths, tree)
     other_names = _dotted(places.known - paths, tree)
+    entries = {}  # those of `held` that have been asked for
     loose = set()  # names that tests themselves may give another meaning
     modules, missing, getframe = sys.modules, object(), sys._getframe
     builtin_names = vars(builtins).copy()
@@ -78,11 +79,21 @@ def make_names(library, places, paths, tree, judges, tampered):
 
     def attribute(owner, name):
         value = getattr_(owner, name)
-        entry = held.get(id_(owner))
+        kind = type_(owner)
+        if (
+            kind is module_type or kind is type_
+        ):  # known by themselves: asking for an id is an event that costs
+            entry = entries.get(owner, missing)
+            if entry is missing:
+                entry = entries[owner] = held.get(id_(owner))
+        else:
+            entry = held.get(id_(owner))
         if entry is None or entry[0] is not owner:
             return value
         _, space, path = entry
         before = space.get(name, missing)
+        if value is before and vars_(owner).get(name) is before:
+            return value  # most are
         if before is missing:
             if path and type_(value) is module_type and (found := loads(name, 1, path)) is not None:
                 same_module(value, found) or tampered()
@@ -164,7 +175,7 @@ def make_names(library, places, paths, tree, judges, tampered):
             pinned.update(file.space)
             module = modules.get(file.space.get("__name__"))
             if type_(module) is module_type and vars_(module) is file.space:
-                held[id_(module)] = module, file.space.copy(), path
+                held[id_(module)] = entries[module] = module, file.space.copy(), path
 
         def done(test, value=None):
             finished.add(test)
