@@ -7,8 +7,13 @@ import asyncio
 import dataclasses
 
 import pytest
+from compared import COMPARED, COMPARED_CHEATS, COMPARED_HONEST
+from compared import NOTHING as NOTHING_COMPARED
 from helped import HELPED, HELPER_CHEATS, HELPER_HONEST, NOTHING
-from solvers import CHEATS, GOLD, HONEST
+from reaching import HOOKS_HONEST, INTERPRETER, RUNNERS
+from solvers import CHEATS as PLAIN_CHEATS
+from solvers import GOLD
+from solvers import HONEST as PLAIN_HONEST
 
 from envs_archive.coding.grading import grade
 from envs_archive.coding.grading_rooms import GradingRooms
@@ -17,8 +22,11 @@ from evals.contract import Verdict
 from evals.utils.sandbox import Limits, probe
 from tests.env.env_project import NOP_REWARD, TASK
 
+CHEATS, HONEST = PLAIN_CHEATS | INTERPRETER, PLAIN_HONEST | HOOKS_HONEST
+HELPER_CHEATS = {**HELPER_CHEATS, **RUNNERS}
 EVERYTHING = {"doing nothing": {}, "gold": GOLD, **CHEATS, **HONEST}
 HELPED_ONES = {"doing nothing, helped": {}, **HELPER_CHEATS, **HELPER_HONEST}
+COMPARED_ONES = {"doing nothing, compared": {}, **COMPARED_CHEATS, **COMPARED_HONEST}
 AT_ONCE = 4
 
 
@@ -26,22 +34,25 @@ AT_ONCE = 4
 def verdicts(tmp_path_factory) -> dict[str, Verdict]:
     async def all_of_them() -> dict[str, Verdict]:
         folder = tmp_path_factory.mktemp("bases")
-        base = await prepare_base(TASK, folder / "shapes-01")
-        helped = await prepare_base(HELPED, folder / "helped-01")
+        kinds = [(TASK, EVERYTHING), (HELPED, HELPED_ONES), (COMPARED, COMPARED_ONES)]
+        bases = [await prepare_base(task, folder / task.instance_id) for task, _ in kinds]
         rooms, slots = GradingRooms(probe("auto"), Limits(wall_s=40)), asyncio.Semaphore(AT_ONCE)
 
-        async def one(name, files) -> Verdict:
+        async def one(task, base, name, files) -> Verdict:
             # A room is never lent twice for the same task; under names of their own they can share warm ones.
-            task, tree = (HELPED, helped) if name in HELPED_ONES else (TASK, base)
             task = dataclasses.replace(task, instance_id=name)
             async with slots:
                 encoded = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
-                return await grade(task, tree, encoded, rooms)
+                return await grade(task, base, encoded, rooms)
 
         try:
-            every = EVERYTHING | HELPED_ONES
-            results = await asyncio.gather(*(one(*item) for item in every.items()))
-            return dict(zip(every, results, strict=True))
+            every = [
+                (task, base, *item)
+                for base, (task, submissions) in zip(bases, kinds, strict=True)
+                for item in submissions.items()
+            ]
+            results = await asyncio.gather(*(one(*each) for each in every))
+            return dict(zip((name for _, _, name, _ in every), results, strict=True))
         finally:
             await rooms.close()
 
@@ -68,12 +79,20 @@ def test_bending_what_tests_lean_on_gains_nothing(name, verdicts):
     assert verdict.reward <= NOTHING and verdict.f2p_rate == 0.0
 
 
-def test_the_helped_task_is_a_task(verdicts):
-    nothing = verdicts["doing nothing, helped"]
-    assert (nothing.reward, nothing.f2p_rate, nothing.flags) == (NOTHING, 0.0, [])
+@pytest.mark.parametrize("name", COMPARED_CHEATS)
+def test_looking_equal_gains_nothing(name, verdicts):
+    verdict = verdicts[name]
+    assert verdict.error is None
+    assert verdict.reward <= NOTHING_COMPARED and verdict.f2p_rate == 0.0
 
 
-@pytest.mark.parametrize("name", [*HONEST, *HELPER_HONEST])
+@pytest.mark.parametrize(("kind", "reward"), [("helped", NOTHING), ("compared", NOTHING_COMPARED)])
+def test_the_other_tasks_are_tasks(kind, reward, verdicts):
+    nothing = verdicts[f"doing nothing, {kind}"]
+    assert (nothing.reward, nothing.f2p_rate, nothing.flags) == (reward, 0.0, [])
+
+
+@pytest.mark.parametrize("name", [*HONEST, *HELPER_HONEST, *COMPARED_HONEST])
 def test_honest_work_keeps_its_reward(name, verdicts):
     verdict = verdicts[name]
     assert (verdict.reward, verdict.resolved, verdict.error) == (1.0, True, None), verdict
@@ -105,6 +124,10 @@ def test_the_table(verdicts):
     print("\nattack / outcome")
     for name, verdict in verdicts.items():
         outcome = (
-            "resolved" if verdict.resolved else "nothing gained" if name in CHEATS | HELPER_CHEATS else ""
+            "resolved"
+            if verdict.resolved
+            else "nothing gained"
+            if name in CHEATS | HELPER_CHEATS | COMPARED_CHEATS
+            else ""
         )
         print(f"{name:<46} reward {verdict.reward:.2f}  {outcome:<15} {'; '.join(verdict.flags)[:110]}")

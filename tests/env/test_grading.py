@@ -148,6 +148,13 @@ CALLS = []
 total = 0
 
 
+class AnyText:
+    def __eq__(self, other): return isinstance(other, str)
+
+
+TWO = [AnyText()]
+
+
 class Mod:
     def __init__(self, value): self.value = value % 3
     def __eq__(self, other): return self.value == other % 3
@@ -182,6 +189,11 @@ def test_objects():
     assert ctypes.sizeof(ctypes.c_char) == 1
 
 
+def test_wildcards():
+    assert {"id": 5, "names": ["x", 2]} == {"id": mock.ANY, "names": [AnyText(), 2]}
+    assert mock.Mock(return_value=3)() == 3 and ["x"] == TWO and 7 in range(5, 9) and 2 in {1: 0, 2: 0}.keys()
+
+
 def test_scopes():
     helper = 1
     class Local:
@@ -200,11 +212,13 @@ class TestCase(unittest.TestCase):
             with self.subTest(part=part):
                 self.assertEqual(part, part)
                 self.assertAlmostEqual(part, part + 1e-12)
+        self.assertEqual([1, "x"], [1, mock.ANY])
+        self.assertIn("x", ["y", mock.ANY])
 """
 
 
 def test_unusual_tests_pass(tmp_path, best_kind):
-    names = ["infinite", "globals", "patches", "objects", "scopes"]
+    names = ["infinite", "globals", "patches", "objects", "wildcards", "scopes"]
     ids = (*(f"tests/test_shapes.py::test_{name}" for name in names),)
     ids += ("tests/test_shapes.py::TestCase::test_parts",)
     files = {**FILES, "tests/test_shapes.py": UNUSUAL_TESTS}

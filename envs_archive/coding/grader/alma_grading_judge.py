@@ -4,36 +4,32 @@ Each comparison in a test file is asked by a judge. It asks again, in random ord
 very different: an object that still says yes has not been compared at all, and the comparison is then false.
 """
 
-import copy
+import collections
 import operator
 import random
-import sys
-import types
 import unittest
 
+from alma_grading_decoys import make_decoys
+from alma_grading_objects import make_look
 from alma_grading_rewrite import sealed
 
 MOST_ELEMENTS = 200
-DECOYS = 6
-
-
-class _Fresh:
-    """Equal to itself only."""
 
 
 def make_judge(places):
     """The functions that stand for a comparison in a test.
 
     Returns:
-        ``judge(operator, left, right, asserted)``; and for ``abs(left - right) < limit`` ``difference(left, right)``
-        and ``near``, which is called like ``judge``.
+        ``judge(operator, left, right, asserted, lenient)``, where ``lenient`` believes any object but the submission's;
+        for ``abs(left - right) < limit`` ``difference(left, right)`` and ``near``, which is called like ``judge``; and
+        ``leniently(function)``.
     """
-    is_submission, is_library = places.is_submission, places.is_library
-    function_type, fresh, copy_of = types.FunctionType, _Fresh, copy.copy
-    mro_of, dict_of = type.__dict__["__mro__"].__get__, type.__dict__["__dict__"].__get__
+    strange, contents = make_look(places)
+    decoys = make_decoys()
+    plain, others, strangers, covered = decoys.plain, decoys.others, decoys.strangers, decoys.covered
+    numbers_unlike = decoys.numbers_unlike
     atoms = frozenset({int, float, str, bytes, bool, complex, type(None)})
     chance = random.SystemRandom()
-    modules = sys.modules
     apply = {
         "eq": operator.eq,
         "ne": operator.ne,
@@ -45,130 +41,11 @@ def make_judge(places):
     }
     opposite = {"lt": "ge", "gt": "le", "le": "gt", "ge": "lt"}
     reverse = {"lt": "gt", "gt": "lt", "le": "gt", "ge": "lt"}
-    isinstance_, type_, len_, list_, dict_, tuple_ = isinstance, type, len, list, dict, tuple
-    set_, frozenset_, str_, getattr_, all_, any_, exception = (
-        set,
-        frozenset,
-        str,
-        getattr,
-        all,
-        any,
-        Exception,
-    )
-    not_a_number, window = float("nan"), range(-64, 65)
-    most, decoy_count = MOST_ELEMENTS, DECOYS
-    bool_, int_, float_, bytes_, chr_, ord_, abs_, max_ = bool, int, float, bytes, chr, ord, abs, max
-
-    def library_class(cls):
-        module = modules.get(cls.__module__)
-        file = getattr_(module, "__file__", None)
-        if module is None or (file is not None and not is_library(file)):
-            return False
-        found = module
-        for part in cls.__qualname__.split("."):
-            found = getattr_(found, part, None)
-        return found is cls
-
-    def strange(cls):
-        """Whether the submission has written how such objects compare."""
-        for base in mro_of(cls):
-            space = dict_(dict_of(base))
-            if "__eq__" in space or "__contains__" in space or "__lt__" in space:
-                names = [
-                    n
-                    for n in ("__eq__", "__contains__", "__lt__", "__gt__", "__le__", "__ge__")
-                    if n in space
-                ]
-                for name in names:
-                    value = space[name]
-                    if isinstance_(value, function_type):
-                        if is_submission(value.__code__.co_filename):
-                            return True
-                    elif base is not object and not library_class(base):
-                        return True
-                return False
-        return False
-
-    def parts(value):
-        if isinstance_(value, dict_):
-            return list_(dict_.values(value))
-        return list_(value) if type_(value) in (list_, tuple_, set_, frozenset_) else []
-
-    def look(value, depth=0):
-        """(something in it is no builtin value, something in it compares by the submission's code)."""
-        cls = type_(value)
-        if cls in atoms:
-            return False, False
-        inner = [look(part, depth + 1) for part in parts(value)[:most]] if depth < 4 else []
-        own = cls not in (list_, tuple_, set_, frozenset_, dict_)
-        return own or any_(o for o, _ in inner), strange(cls) or any_(s for _, s in inner)
-
-    def plain(value, depth=0):
-        cls = type_(value)
-        if cls in atoms:
-            return True
-        known = cls in (list_, tuple_, set_, frozenset_, dict_)
-        return known and depth < 6 and all_(plain(part, depth + 1) for part in parts(value))
-
-    def altered(value, wild):
-        """Another value of the same shape with every leaf altered."""
-        cls = type_(value)
-        if cls is bool_:
-            return fresh() if wild else not value
-        if cls is int_ and wild:
-            # No whole number where that can be: two of these may be equal to each other in some arithmetic.
-            return value * 3 + 1_000_003 if abs_(value) > 2**40 else value * 3 + 1_000_003.5
-        if cls is int_:
-            return value + chance.choice((1, -1))
-        if cls is float_ and value - value != 0:  # infinite, or no number
-            return 1.5
-        if cls is float_:
-            step = max_(abs_(value) * 0.01, 0.5)
-            return abs_(value) * 3 + 1e9 if wild else value + chance.choice((step, -step))
-        if cls is str_:
-            return value + "\0?" if wild or not value else value[:-1] + chr_(ord_(value[-1]) ^ 1)
-        if cls is bytes_:
-            return value + b"\0?"
-        if cls in (list_, tuple_, set_, frozenset_):
-            return cls([altered(part, wild) for part in value] or [fresh()])
-        if cls is dict_:
-            return {key: altered(part, wild) for key, part in value.items()} or {fresh(): 0}
-        return fresh()
-
-    def one_altered(value):
-        """The value with one leaf altered, chosen by chance."""
-        cls = type_(value)
-        if cls in (list_, tuple_) and value:
-            place = chance.randrange(len_(value))
-            items = list_(value)
-            items[place] = one_altered(items[place])
-            return cls(items)
-        if cls is dict_ and value:
-            place = chance.choice(list_(value))
-            return {**value, place: one_altered(value[place])}
-        return altered(value, False)
-
-    def others(value, near):
-        """Values that are not the given one."""
-        expected = getattr_(value, "expected", None)
-        if type_(value).__module__ == "_pytest.python_api" and type_(expected) in (int_, float_):
-            other = copy_of(value)
-            other.expected = altered(expected, True)
-            return [other]
-        if not plain(value):
-            return [fresh()]
-        found = [altered(value, True)]
-        if near:
-            found += [altered(value, False), *(one_altered(value) for _ in "....")]
-        return found
-
-    def unlike(value):
-        """Text of the same length, by chance; nothing where chance could meet a member."""
-        cls = type_(value)
-        if cls is not str_ or len_(value) < 6:
-            return []
-        letters = [chr_(97 + chance.randrange(26)) for _ in value]
-        return [str_().join(letters)]
+    type_, len_, list_, dict_, tuple_ = type, len, list, dict, tuple
+    all_, any_, zip_, exception, views = all, any, zip, Exception, (type({}.keys()), type({}.values()))
+    by_elements = frozenset({list, tuple, set, frozenset, dict, range, collections.deque, *views})
+    not_a_number, window, most = float("nan"), range(-64, 65), MOST_ELEMENTS
+    bool_, int_, float_, abs_, range_, wrapper = bool, int, float, abs, range, type(sealed(len))
 
     def says_yes(name, left, right, loose):
         try:
@@ -193,11 +70,6 @@ def make_judge(places):
                 return not_a_number  # the same distance from everything
         return result
 
-    def numbers_unlike(value):
-        if type_(value) not in (int_, float_):
-            return []
-        return [altered(value, True), altered(value, False)]
-
     def says(left, right):
         try:
             result = left - right
@@ -205,58 +77,107 @@ def make_judge(places):
         except exception:
             return None
 
-    def decoys(name, left, right, left_strange, right_strange):
-        if name == "in":
-            # A neighbour of a member may well be one too (5 and 6 in a range, "x" and "y" in a table).
-            found = [(other, right) for other in others(left, False) + unlike(left)] if right_strange else []
-            return found + ([(left, o) for o in others(right, True)] if left_strange else [])
-        near = left_strange or right_strange
+    def doubts(left, right, its, others_):
+        """What is to be answered with no: (left, right, what alone is different, value, what who is asked holds)."""
+        near = its[1] or others_[1]
         found = []
         if not plain(left):
-            found += [(left, other) for other in others(right, near)]
+            found += [(left, other, what, right, its[2]) for other, what in others(right, near)]
         if not plain(right):
-            found += [(other, right) for other in others(left, near)]
+            found += [(other, right, what, left, others_[2]) for other, what in others(left, near)]
         return found
 
-    def judge(name, left, right, asserted=False):
+    def excused(asked, answers):
+        """Whether who has said yes to some of this has only left out of account what it holds itself.
+
+        (A version may be equal to one of another build, say.) But it must have looked at something.
+        """
+        wrong = [question for question, yes in zip_(asked, answers) if yes]
+        alone = [question for question in asked if question[2] is not None]
+        if len_([question for question in wrong if question[2] is not None]) == len_(alone):
+            return not wrong
+        return all_(what is not None and covered(what, value, held) for _, _, what, value, held in wrong)
+
+    def same_elements(left, right, lenient):
+        if len_(left) != len_(right):
+            return False
+        if type_(left) is dict_:
+            if left.keys() != right.keys():
+                return False
+            pairs = [(left[key], right[key]) for key in left]
+        else:
+            pairs = list_(zip_(left, right))
+        chosen = pairs if len_(pairs) <= most else chance.sample(pairs, most)
+        if not all_(one is other or judge("eq", one, other, True, lenient) for one, other in chosen):
+            return False
+        return len_(pairs) == len_(chosen) or left == right
+
+    def judge(name, left, right, asserted=False, lenient=False):
         if (type_(left) in atoms and type_(right) in atoms) or name not in apply:
             return apply[name](left, right)
-        left_own, left_strange = look(left)
-        right_own, right_strange = look(right)
+        its, others_ = contents(left), contents(right)
+        own, strange_ = its[0] or others_[0], its[1] or others_[1]
+        lenient = lenient or trusting
+        if not own or (lenient and not strange_):
+            return apply[name](left, right)
+        # What the submission's own comparison answers may be an expression, say; in an assert it is a yes or a no.
+        loose = asserted and strange_
+        if name in opposite:
+            return in_order(name, left, right, loose, strange_)
+        if name == "in":
+            return is_in(left, right, loose, its, others_, lenient)
+        if type_(left) is type_(right) and type_(left) in (list_, tuple_, dict_):
+            return same_elements(left, right, lenient) is (name == "eq")
+        asked = doubts(left, right, its, others_)
         if name == "ne":
             result = left != right
-            same = (left_own or right_own) and not result
-            asked = decoys("eq", left, right, left_strange, right_strange)[:decoy_count] if same else []
-            return True if any_(not_different(*pair) for pair in asked) else result
-        if not left_own and not right_own:
-            return apply[name](left, right)
-        if name in opposite:
-            loose = asserted and (left_strange or right_strange)
-            contrary = [opposite[name], reverse[name]]
-            first = chance.randrange(3) if loose else 0
-            if any_(says_yes(other, left, right, loose) for other in contrary[:first]):
-                return apply[name](left, right) and False
-            result = apply[name](left, right)
-            unsure = (left_strange or right_strange) and (result is True or (loose and bool_(result)))
-            return (
-                False
-                if unsure and any_(says_yes(other, left, right, loose) for other in contrary[first:])
-                else result
-            )
-        asked = decoys(name, left, right, left_strange, right_strange)
-        chance.shuffle(asked)
-        # What the submission's own comparison answers may be an expression, say; in an assert it is a yes or a no.
-        loose = asserted and (left_strange or right_strange)
-        before = chance.randrange(len_(asked[:decoy_count])) + 1 if asked and loose else 0
-        if asserted and any_(says_yes(name, *pair, loose) for pair in asked[:before]):
+            if result or excused(asked, [not_different(*question[:2]) for question in asked]):
+                return result
+            return True
+        first = some_of(asked) if strange_ else []
+        answers = [says_yes("eq", *question[:2], loose) for question in first]
+        result = left == right
+        if not (result is True or (loose and bool_(result))):
+            return result
+        answers += [says_yes("eq", *question[:2], loose) for question in asked]
+        if not excused([*first, *asked], answers):
             return False
-        result = apply[name](left, right)
-        yes = result is True or (loose and bool_(result))
-        if yes and any_(says_yes(name, *pair, loose) for pair in asked[before : decoy_count + 1]):
+        if strange_ and (guesses(left, right) or guesses(right, left)):
             return False
-        if yes and name == "eq" and (left_strange or right_strange):
-            return False if guesses(left, right) or guesses(right, left) else result
         return result
+
+    def some_of(asked):
+        """Questions of the same kind as the real one, which comes after them; nobody knows after how many."""
+        alike = [q for q in asked if type_(q[3]) in (type_(q[0]), type_(q[1]))] or asked
+        return [chance.choice(alike) for _ in range_(chance.randrange(1, 8))] if alike else []
+
+    def is_in(left, right, loose, its, others_, lenient):
+        if its[1] and type_(right) in by_elements and len_(right) <= most:
+            found = any_(left is each or judge("eq", left, each, True, lenient) for each in list_(right))
+            return found and left in right
+        asked = strangers(left) if others_[1] else []
+        for _ in range_(chance.randrange(1, 8) if asked else 0):
+            says_yes("in", chance.choice(asked), right, loose)
+        result = left in right
+        if not result:
+            return result
+        answers = [says_yes("in", other, right, loose) for other in asked]
+        if its[1] and plain(right) and any_(says_yes("in", left, o, loose) for o, _ in others(right, False)):
+            return False
+        return False if answers and all_(answers) else result
+
+    def in_order(name, left, right, loose, strange_):
+        contrary = [opposite[name], reverse[name]]
+        first = chance.randrange(3) if loose else 0
+        if any_(says_yes(other, left, right, loose) for other in contrary[:first]):
+            return apply[name](left, right) and False
+        result = apply[name](left, right)
+        unsure = strange_ and (result is True or (loose and bool_(result)))
+        return (
+            False
+            if unsure and any_(says_yes(other, left, right, loose) for other in contrary[first:])
+            else result
+        )
 
     def guesses(value, number):
         """Whether an object is equal to several numbers near one, and not at even steps as in modular arithmetic."""
@@ -268,29 +189,58 @@ def make_judge(places):
         distance = steps[1] - steps[0]
         return steps != [step for step in window if (step - steps[0]) % distance == 0]
 
-    def near(name, left, right, asserted=False):
+    def near(name, left, right, asserted=False, lenient=False):
         """The same for how far two values are from each other, which is never less than nothing."""
         if type_(left) not in atoms and strange(type_(left)) and says_yes(name, left, -1, True):
             return False
-        return judge(name, left, right, asserted)
+        return judge(name, left, right, asserted, lenient)
 
-    return judge, difference, near
+    def leniently(function):
+        """The function with leave to be lenient while it runs."""
+
+        def called(*arguments, **named):
+            nonlocal trusting
+            before, trusting = trusting, True
+            try:
+                return function(*arguments, **named)
+            finally:
+                trusting = before
+
+        return wrapper(called, 0, False, tuple_)
+
+    trusting = False
+    return judge, difference, near, leniently
 
 
 def believe_no_chameleon(judge, difference):
-    """The same for ``unittest``: what its methods have found is asked again."""
+    """The same for ``unittest``: what its methods are asked is judged before."""
     case = unittest.TestCase
+    all_, any_, list_, type_, float_, exception = all, any, list, type, float, Exception
 
-    def asked_again(method, name):
+    def judged_by(name):
+        return lambda first, second: judge(name, first, second, True)
+
+    def in_any_order(first, second):
+        first, second = list_(first), list_(second)
+        return all_(any_(judge("eq", one, other, True) for other in second) for one in first)
+
+    def almost(first, second):
+        if judge("eq", first, second, True):
+            return True
+        if first == second:
+            return False
+        far = difference(first, second)
+        return type_(far) is not float_ or far == far
+
+    def asked_first(method, believed):
         original = getattr(case, method)
 
         def asked(self, first, second, *rest, **named):
+            try:
+                sure = believed(first, second)
+            except exception:
+                sure = True  # the method itself will say so
             original(self, first, second, *rest, **named)
-            if name is None:
-                far = difference(first, second)
-                sure = type(far) is not float or far == far
-            else:
-                sure = judge(name, first, second, True)
             if not sure:
                 self.fail("equal to what it is not")
 
@@ -298,5 +248,12 @@ def believe_no_chameleon(judge, difference):
         asked.__name__ = method
         setattr(case, method, asked)
 
-    for method, name in (("assertEqual", "eq"), ("assertIn", "in"), ("assertAlmostEqual", None)):
-        asked_again(method, name)
+    for method in ("Equal", "ListEqual", "TupleEqual", "DictEqual", "SetEqual", "MultiLineEqual"):
+        asked_first(f"assert{method}", judged_by("eq"))
+    for method, name in (("Less", "lt"), ("LessEqual", "le"), ("Greater", "gt"), ("GreaterEqual", "ge")):
+        asked_first(f"assert{method}", judged_by(name))
+    asked_first("assertIn", judged_by("in"))
+    asked_first("assertNotEqual", judged_by("ne"))
+    asked_first("assertCountEqual", in_any_order)
+    asked_first("assertSequenceEqual", lambda first, second: judge("eq", list_(first), list_(second), True))
+    asked_first("assertAlmostEqual", almost)

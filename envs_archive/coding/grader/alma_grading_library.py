@@ -19,89 +19,97 @@ GUARDED += tuple(
     f"_pytest.{name}" for name in ("runner", "reports", "python", "unittest", "skipping", "nodes", "main")
 )
 GUARDED += tuple(
-    f"_pytest.{name}" for name in ("outcomes", "python_api", "raises", "fixtures", "monkeypatch")
+    f"_pytest.{name}" for name in ("outcomes", "python_api", "approx", "raises", "fixtures", "monkeypatch")
 )
 LARGE = frozenset({"pytest", "_pytest"})  # looked after elsewhere
+# What programs are meant to put their own into, and no test's outcome hangs on.
+SETTABLE = {
+    "sys": {"excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin", "stdout", "stderr"},
+    "threading": {"excepthook"},
+    "warnings": {"showwarning", "formatwarning", "_showwarnmsg_impl"},
+    "logging": {"_loggerClass", "_logRecordFactory", "lastResort"},
+}
 HEAP_CLASS = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the others cannot be changed
 SEALED = type(functools.lru_cache(lambda: None))
 PLAIN = (types.FunctionType, SEALED, types.BuiltinFunctionType, type, classmethod, staticmethod, property)
 
 
-class Library:
-    """A snapshot of the library modules that are loaded now, and of those that `hold` adds.
+def make_library(places, named):
+    """A snapshot of the library modules that are loaded now, and of those that ``load`` adds.
 
-    Attributes:
-        modules: name -> module.
-        held: id of a module or class -> (it, what it held, None). The owners are kept, so that no id is used twice.
+    Args:
+        named: top names of modules that tests import.
+
+    Returns:
+        A namespace of ``modules`` (name -> module), ``held`` (id of a module or class -> (it, what it held, None); the
+        owners are kept, so that no id is used twice), ``foreign(value, core)``, ``file_of(value)``, ``swapped`` and
+        ``load(names)``.
 
     Everything is bound here: what a later look uses must not be there to be replaced.
     """
+    modules, held, spaces, near = {}, {}, [], []
+    foreign, file_of = _foreign_check(places)
+    is_same, every, iterate, plain, together = operator.is_, all, map, PLAIN, zip
+    isinstance_ = isinstance
 
-    def __init__(self, places, named):
-        self.places, self.named = places, named
-        self.modules, self.held = {}, {}
-        self._everywhere, self._near = [], []
-        foreign, file_of = _foreign_check(places)
-        self.foreign, self.file_of = foreign, file_of
-        spaces, near = self._everywhere, self._near
-        is_same, every, iterate, plain, together = operator.is_, all, map, PLAIN, zip
-        isinstance_ = isinstance
+    def swapped(everywhere):
+        """Whether code under test has put things of its own in place of what a library held.
 
-        def swapped(everywhere):
-            """Whether code under test has put things of its own in place of what a library held.
+        Args:
+            everywhere: or only in builtins and the modules that tests name.
+        """
+        for get, keys, values, core in spaces if everywhere else near:
+            if every(iterate(is_same, iterate(get, keys), values)):
+                continue
+            for key, value in together(keys, values):
+                now = get(key, value)
+                if now is not value and isinstance_(value, plain) and foreign(now, core):
+                    return True
+        return False
 
-            Args:
-                everywhere: or only in builtins and the modules that tests name.
-            """
-            for get, keys, values, core in spaces if everywhere else near:
-                if every(iterate(is_same, iterate(get, keys), values)):
+    def hold():
+        """Add the library modules that have been loaded since."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None) or ""
+            if name in modules or not isinstance(module, types.ModuleType):
+                continue
+            if file and not places.is_library(file):
+                continue
+            modules[name] = module
+            top = name.partition(".")[0]
+            for space in _spaces(name, module):
+                if id(space.owner) in held:
                     continue
-                for key, value in together(keys, values):
-                    now = get(key, value)
-                    if now is not value and isinstance_(value, plain) and foreign(now, core):
-                        return True
-            return False
+                held[id(space.owner)] = space.owner, space.held, None
+                entry = (space.get, space.names, space.values, top in CORE)
+                spaces.append(entry)
+                if name == "builtins" or (top in named and top not in LARGE):
+                    near.append(entry)
 
-        self.swapped = swapped
-        self.hold()
-
-    def load(self, names):
+    def load(names):
         """Import the library modules of these names, and add them.
 
         Where that also loads code that belongs to no library, nothing is added: it may have changed something.
         """
-        for name in sorted(names - self.modules.keys()):
-            if self._is_of_library(name.partition(".")[0]):
+        for name in sorted(names - modules.keys()):
+            if _is_of_library(name.partition(".")[0], places):
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
         files = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
-        if not any(file.startswith(self.places.tree + "/") for file in files):
-            self.hold()
+        if not any(file.startswith(places.tree + "/") for file in files):
+            hold()
 
-    def _is_of_library(self, name):
-        with contextlib.suppress(ImportError, ValueError, AttributeError):
-            spec = importlib.machinery.PathFinder.find_spec(name)
-            return spec is not None and bool(spec.origin) and self.places.is_library(spec.origin)
-        return False
+    hold()
+    return types.SimpleNamespace(
+        modules=modules, held=held, foreign=foreign, file_of=file_of, swapped=swapped, load=load
+    )
 
-    def hold(self):
-        """Add the library modules that have been loaded since."""
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None) or ""
-            if name in self.modules or not isinstance(module, types.ModuleType):
-                continue
-            if file and not self.places.is_library(file):
-                continue
-            self.modules[name] = module
-            top = name.partition(".")[0]
-            for space in _spaces(name, module):
-                if id(space.owner) in self.held:
-                    continue
-                self.held[id(space.owner)] = space.owner, space.held, None
-                entry = (space.get, space.names, space.values, top in CORE)
-                self._everywhere.append(entry)
-                if name == "builtins" or (top in self.named and top not in LARGE):
-                    self._near.append(entry)
+
+def _is_of_library(name, places):
+    with contextlib.suppress(ImportError, ValueError, AttributeError):
+        spec = importlib.machinery.PathFinder.find_spec(name)
+        return spec is not None and bool(spec.origin) and places.is_library(spec.origin)
+    return False
 
 
 class _Space(NamedTuple):
@@ -125,6 +133,8 @@ def _spaces(name, module):
     found = []
     for owner in (module, *classes):
         held = vars(owner).copy()
+        if owner is module:
+            held = {key: value for key, value in held.items() if key not in SETTABLE.get(name, ())}
         found.append(_Space(owner, vars(owner).get, held, tuple(held), tuple(held.values())))
     return found
 

@@ -18,13 +18,16 @@ import base64
 import faulthandler
 import fcntl
 import hashlib
+import inspect
 import json
 import operator
 import os
+import secrets
 import signal
 import sys
 import time
 import types
+import warnings
 import zlib
 
 import alma_grading_judge
@@ -80,6 +83,15 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
     tracing = (sys.gettrace(), sys.getprofile())
     gettrace, getprofile, clock = sys.gettrace, sys.getprofile, time.monotonic
     setitimer, real = signal.setitimer, signal.ITIMER_REAL
+    least, too_slow_error, larger = LEAST_LIMIT, TestTooSlow, max
+    test_report, type_, int_, getattr_, any_, has = (
+        pytest.TestReport,
+        type,
+        int,
+        getattr,
+        any,
+        hasattr,
+    )
     watch, unwatch, exit_now = (
         faulthandler.dump_traceback_later,
         faulthandler.cancel_dump_traceback_later,
@@ -88,10 +100,11 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
     limit = orders["limit"]
     deadline = clock() + orders["budget"]
     stderr = sys.__stderr__
-    changed = {os.path.abspath(name) for name in orders["changed"]}
+    changed_or_none = {None, *(os.path.abspath(name) for name in orders["changed"])}
     tests = {}
-    hooks, file_of, len_ = _hooks, _file_of, len
-    known = hooks(plugins)
+    len_ = len
+    hooks, file_of = _hook_looks(plugins)
+    known = []  # what `hooks` has found
     ended = {}  # how each test's code ended, as seen next to it
     run = 0
     start, ended_by_itself = names.start, names.ended_by_itself
@@ -110,8 +123,8 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
         )
 
     def hooked():
-        """Whether only known hooks are registered."""
-        now = hooks(plugins)
+        """Whether only known hooks are registered, and called as they were."""
+        now = hooks()
         return len_(now) == len_(known) and every(iterate(is_same, now, known))
 
     def check(good):
@@ -120,10 +133,9 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
 
     def too_slow(*_):
         nonlocal limit
-        limit = max(
-            limit / 2, LEAST_LIMIT
-        )  # a submission that hangs in every test must not cost all the time
-        raise TestTooSlow("over the time limit of one test")
+        # A submission that hangs in every test must not cost all the time.
+        limit = larger(limit / 2, least)
+        raise too_slow_error("over the time limit of one test")
 
     def arm():
         setitimer(real, limit)
@@ -154,11 +166,11 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
             names = [item.nodeid for item in items]
             items[:] = [item for item in items if item.nodeid in index and names.count(item.nodeid) == 1]
             for item in items:
-                function = getattr(item, "function", None)
-                tests[item.nodeid] = (function, getattr(function, "__code__", None))
-            now = hooks(plugins)
-            for hook in now:
-                check(any(hook is old for old in known) or file_of(hook) not in changed | {None})
+                function = getattr_(item, "function", None)
+                tests[item.nodeid] = (function, getattr_(function, "__code__", None))
+            now = hooks()
+            for thing in now:
+                check(any_(thing is old for old in known) or file_of(thing) not in changed_or_none)
             known[:] = now
             check(intact() and not swapped(False))
 
@@ -197,7 +209,7 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
                 proven = ended_by_itself(*own_places[item.nodeid])
                 if ended.get(item.nodeid) != "returned" or proven is False:
                     outcome = "failed"
-            if hasattr(report, "wasxfail"):
+            if has(report, "wasxfail"):
                 outcome = "xfailed"
             elif outcome == "passed" and call.excinfo is not None:
                 outcome = "failed"
@@ -212,7 +224,7 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_logreport(report):
-            if type(report) is not pytest.TestReport and report.outcome == "failed":  # a subtest
+            if type_(report) is not test_report and report.outcome == "failed":  # a subtest
                 send(f"extra {index[report.nodeid]} failed")
 
         @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -221,28 +233,57 @@ def _recorder(orders, send, plugins, swapped, names, tampered, recoded):
                 yield
             finally:
                 check(hooked() and intact() and not swapped(True))
-                send(f"finish {int(exitstatus)} {run}")
-                exit_now(int(exitstatus))  # what the code under test wants to do at exit is of no interest
+                send(f"finish {int_(exitstatus)} {run}")
+                exit_now(int_(exitstatus))  # what the code under test wants to do at exit is of no interest
 
         # No class: `object.__subclasses__()` would lead to it, and from there to everything here.
         hooks_here = locals()
         plugin = types.ModuleType("recorder")
-        vars(plugin).update({k: v for k, v in hooks_here.items() if k.startswith("pytest_")})
+        vars(plugin).update({k: _closed(v) for k, v in hooks_here.items() if k.startswith("pytest_")})
         return plugin
 
-    return recorder()
+    plugins.register(recorder(), "grading-recorder")
+    known += hooks()
 
 
-def _hooks(plugins):
-    """Every registered hook implementation."""
-    return [hook for caller in vars(plugins.hook).values() for hook in caller._hookimpls]
+def _closed(hook):
+    """A hook that does the same and has no closure: whoever gets at the plugin manager finds it."""
+    names = ", ".join(inspect.signature(hook).parameters)
+    word = "yield from" if inspect.isgeneratorfunction(hook) else ""
+    tree = ast.parse(f"def {hook.__name__}({names}):\n    return ({word} None({names}))")
+    marker = secrets.token_hex(16)
+    call = next(node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    call.func = ast.copy_location(ast.Constant(f"\0{marker}"), call.func)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        code = compile(tree, __file__, "exec")
+    code = alma_grading_rewrite.planted(code, {"hook": f"\0{marker}"}, {"hook": hook})
+    inner = next(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    closed = types.FunctionType(inner, {"__builtins__": {}})
+    closed.pytest_impl = hook.pytest_impl
+    return closed
 
 
-def _file_of(hook):
-    """The file in which a hook is written; None when there is none."""
-    code = getattr(hook.function, "__code__", None)
-    name = os.path.abspath(code.co_filename) if code else ""
-    return name if os.path.isfile(name) else None
+def _hook_looks(plugins):
+    """``hooks()``: what calls hooks, every implementation and its function; ``file_of(thing)``: where one of these is
+    written, None when that is nowhere."""
+    vars_, getattr_, callers = vars, getattr, vars(plugins.hook)
+    abspath, isfile = os.path.abspath, os.path.isfile
+
+    def hooks():
+        found = [plugins.hook, vars_(plugins).get("_inner_hookexec")]
+        for caller in callers.values():
+            found.append(caller._hookexec.__func__)
+            for hook in caller._hookimpls:
+                found += (hook, hook.function)
+        return found
+
+    def file_of(thing):
+        code = getattr_(getattr_(thing, "function", thing), "__code__", None)
+        name = abspath(code.co_filename) if code else ""
+        return name if isfile(name) else None
+
+    return hooks, file_of
 
 
 def _place(test):
@@ -273,17 +314,18 @@ def pytest_load_initial_conftests(early_config):
     trees, kept = _trusted(orders, places)
     judges = alma_grading_judge.make_judge(places)
     alma_grading_judge.believe_no_chameleon(*judges[:2])
-    surveys = {path: alma_grading_rewrite.survey(tree) for path, tree in trees.items()}
+    surveys = alma_grading_rewrite.surveys(trees)
     wanted = {name for found in surveys.values() for name in found.modules}
-    library = alma_grading_library.Library(places, {name.partition(".")[0] for name in wanted})
-    names = alma_grading_names.Names(library, places, trees, os.getcwd(), judges, tampered)
+    library = alma_grading_library.make_library(places, {name.partition(".")[0] for name in wanted})
+    names = alma_grading_names.make_names(library, places, trees, os.getcwd(), judges, tampered)
     canaries = {os.path.realpath(name): canary for name, canary in orders.pop("canaries").items()}
-    load = alma_grading_tests.lend(trees, surveys, kept, canaries, names.plants_of, places)
-    sys.meta_path.insert(0, alma_grading_tests.Finder(frozenset(trees), kept, load))
+    load = alma_grading_tests.lend(trees, surveys, kept, canaries, names, places)
+    sys.meta_path.insert(0, alma_grading_tests.make_finder(frozenset(trees), kept, load))
     recoded, note_code = alma_grading_watch.code_changes()
-    plugins.register(
-        _recorder(orders, send, plugins, library.swapped, names, tampered, recoded), "grading-recorder"
-    )
+    # These would hand the configuration, and with it this plugin, to whoever looks into their modules.
+    for name in ("debugging", "mark", "assertion", __name__):
+        plugins.unregister(name=name)
+    _recorder(orders, send, plugins, library.swapped, names, tampered, recoded)
     told = set()
 
     def report(what):
@@ -300,7 +342,7 @@ def _places(orders):
     absolute = {
         key: [os.path.abspath(name) for name in orders[key]] for key in ("changed", "excused", "sources")
     }
-    return alma_grading_watch.Places(
+    return alma_grading_watch.make_places(
         absolute["changed"], absolute["excused"], absolute["sources"], os.getcwd()
     )
 

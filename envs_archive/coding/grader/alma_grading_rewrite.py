@@ -20,6 +20,7 @@ OPERATORS = {
     ast.LtE: "le",
     ast.GtE: "ge",
 }
+PLANTS = ("judge", "difference", "near", "name", "attribute", "method", "imported", "begun", "ended", "done")
 _POSITION = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _CLOSED = frozenset({*_SCOPES, ast.ClassDef})  # what they bind is not seen outside
@@ -34,21 +35,23 @@ class Plants:
     """What is planted into a test file.
 
     Attributes:
-        judge: ``judge(operator, left, right, asserted)`` stands for a comparison; ``near`` for one with ``abs(a - b)``.
+        judge: ``judge(operator, left, right, asserted, lenient)`` stands for a comparison; ``near`` for one with
+            ``abs(a - b)``.
         difference: ``difference(left, right)`` stands for ``a - b`` there.
         name: ``name(text, value)`` stands for a name that is no local one.
         attribute: ``attribute(owner, text)`` stands for an attribute of what was imported.
-        method: ``method(owner, text)`` stands for ``self.assert...``.
+        method: ``method(owner, text, lenient)`` stands for ``self.assert...``.
         imported: ``imported(module, level, name, value)`` follows an import statement.
         begun, ended: called first and last when the file is loaded.
         done: ``done(test, value=None)`` gives the value back; called where a test function ends by itself.
         tests: qualified names of the test functions that do so.
         loose: names that tests may give another meaning, as far as can be seen in them.
+
+    The functions are put in for each load of the file (`planted`).
     """
 
-    def __init__(self, loose, **functions):
-        self.markers = {key: "\0" + secrets.token_hex(16) for key in functions}
-        self.functions = {self.markers[key]: sealed(function) for key, function in functions.items()}
+    def __init__(self, loose):
+        self.markers = {key: "\0" + secrets.token_hex(16) for key in PLANTS}
         self.tests = set()
         self.loose = loose
 
@@ -58,25 +61,24 @@ class Plants:
         given = [each if isinstance(each, ast.AST) else ast.Constant(each, **where) for each in arguments]
         return ast.Call(ast.Constant(self.markers[key], **where), given, [], **where)
 
-    def into(self, code):
-        """The code with the functions in place of their markers."""
-        functions = self.functions
-        constants = (
-            self.into(c)
-            if isinstance(c, types.CodeType)
-            else functions.get(c, c)
-            if type(c) is str and c[:1] == "\0"
-            else c
-            for c in code.co_consts
-        )
-        return code.replace(co_consts=tuple(constants))
+
+def planted(code, markers, functions):
+    """The code with the functions in place of their markers."""
+    there = {marker: sealed(functions[key]) for key, marker in markers.items()}
+
+    def put(constant):
+        if isinstance(constant, types.CodeType):
+            return constant.replace(co_consts=tuple(map(put, constant.co_consts)))
+        return there.get(constant, constant) if type(constant) is str and constant[:1] == "\0" else constant
+
+    return put(code)
 
 
 class _Rewrite(ast.NodeTransformer):
-    def __init__(self, plants, lenient, imported):
+    def __init__(self, plants, imported):
         self.call, self.tests, self.loose = plants.call, plants.tests, plants.loose
         self.asserted = set()
-        self.names = {k: v for k, v in OPERATORS.items() if not lenient or v not in ("eq", "ne", "in")}
+        self.lenient = ()  # (True,) where an object that is equal to much is meant to be
         self.imported = imported
         self.locals = []  # of each function around
         self.place = []  # names of the classes around, None for a function
@@ -96,7 +98,7 @@ class _Rewrite(ast.NodeTransformer):
         if len(node.ops) > 1 and (links := self.links(node)):
             self.asserted |= set(links) if node in self.asserted else set()
             return self.visit(ast.copy_location(ast.BoolOp(ast.And(), links), node))
-        name = self.names.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        name = OPERATORS.get(type(node.ops[0])) if len(node.ops) == 1 else None
         distance = _distance(node.left) if name in ("lt", "le") else None
         if distance is not None:
             distance.args[0] = self.call("difference", node, distance.args[0].left, distance.args[0].right)
@@ -104,7 +106,8 @@ class _Rewrite(ast.NodeTransformer):
         if name is None:
             return node
         judge = "near" if distance is not None else "judge"
-        return self.call(judge, node, name, node.left, node.comparators[0], node in self.asserted)
+        asserted = node in self.asserted
+        return self.call(judge, node, name, node.left, node.comparators[0], asserted, *self.lenient)
 
     def links(self, node):
         """``a < b < c`` as ``a < b`` and ``b < c``; None where b cannot be kept for the second."""
@@ -151,7 +154,7 @@ class _Rewrite(ast.NodeTransformer):
         node.value = self.visit(node.value)
         mangled = node.attr.startswith("__") and not node.attr.endswith("__")
         if asserts and isinstance(node.ctx, ast.Load):
-            return self.call("method", node, node.value, node.attr)
+            return self.call("method", node, node.value, node.attr, *self.lenient)
         if not wanted or mangled:
             return node
         return self.call("attribute", node, node.value, node.attr)
@@ -314,16 +317,23 @@ class Survey(NamedTuple):
     Attributes:
         modules: which it imports by their full names.
         imported: names that it gives to what it imports.
-        lenient: it compares with mock.ANY, and means it.
+        wildcards: names of objects that may be meant to be equal to much: mock.ANY, classes that define ``__eq__``.
     """
 
     modules: frozenset
     imported: frozenset
-    lenient: bool
+    wildcards: frozenset
 
 
-def survey(tree):
-    modules, imported, lenient = set(), set(), False
+def surveys(trees):
+    """One of each tree, by the same key; what is a wildcard in one is so in all."""
+    found = {key: _survey(tree) for key, tree in trees.items()}
+    wildcards = frozenset().union(*(each.wildcards for each in found.values()))
+    return {key: each._replace(wildcards=wildcards) for key, each in found.items()}
+
+
+def _survey(tree):
+    modules, imported, wildcards = set(), set(), set()
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=aliases):
@@ -332,23 +342,53 @@ def survey(tree):
             case ast.ImportFrom(module=module, names=aliases, level=level):
                 modules |= {module} if module and not level else set()
                 imported |= {alias.asname or alias.name for alias in aliases}
-            case ast.Name(id="ANY") | ast.Attribute(attr="ANY"):
-                lenient = True
-    return Survey(frozenset(modules), frozenset(imported), lenient)
+                wildcards |= {alias.asname or "ANY" for alias in aliases if alias.name == "ANY"}
+            case ast.Attribute(attr="ANY"):
+                wildcards.add("ANY")
+            case ast.ClassDef(name=name, body=body):
+                names = {each.name for each in body if isinstance(each, ast.FunctionDef)}
+                wildcards |= {name} if "__eq__" in names else set()
+    return Survey(frozenset(modules), frozenset(imported), frozenset(wildcards))
+
+
+def _meaning_wildcards(tree, names):
+    """Statements of a module that name a wildcard, or what other statements make of one."""
+    names, found = set(names), set()
+    waiting = list(tree.body) if names else []
+    while naming := [statement for statement in waiting if _names(statement) & names]:
+        waiting = [statement for statement in waiting if statement not in naming]
+        found |= set(naming)
+        for statement in naming:
+            if isinstance(statement, ast.Assign):
+                names |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            elif isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                names.add(statement.name)
+    return found
+
+
+def _names(tree):
+    return {
+        getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", None)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute | ast.arg)
+    }
 
 
 def compile_tests(tree, file, canary, plants, surveyed):
-    """Compile a test file with the plants in it and, when given a name, a test that must fail."""
-    rewrite = _Rewrite(plants, surveyed.lenient, surveyed.imported)
-    tree.body = rewrite.statements(tree.body)
+    """Compile a test file with markers of the plants in it and, when given a name, a test that must fail."""
+    rewrite = _Rewrite(plants, surveyed.imported)
+    lenient, body = _meaning_wildcards(tree, surveyed.wildcards), []
+    for statement in tree.body:
+        rewrite.lenient = (True,) if statement in lenient else ()
+        body += rewrite.statements([statement])
+    tree.body = body
     first = next((n for n, s in enumerate(tree.body) if not _must_be_first(s)), len(tree.body))
     ends = ast.parse(f"def {canary}():\n    assert 0 == 1\n" if canary else "0").body
     tree.body.insert(first, ast.copy_location(ast.Expr(plants.call("begun", ends[0])), ends[0]))
     tree.body += [*ends, ast.copy_location(ast.Expr(plants.call("ended", ends[0])), ends[0])]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        code = compile(tree, file, "exec", dont_inherit=True)
-    return plants.into(code)
+        return compile(tree, file, "exec", dont_inherit=True)
 
 
 def _must_be_first(statement):

@@ -34,7 +34,7 @@ FRAMES, OBJECTS, TRACING = "stack frames", "garbage collector", "tracing"
 NATIVE, CODE, MEMORY = "native memory", "code objects", "process memory"
 
 
-class Places:
+def make_places(changed, excused, tests, tree):
     """Which files are whose.
 
     Args:
@@ -42,41 +42,50 @@ class Places:
         excused: those of them that did such things before the submission.
         tests: absolute paths of trusted test files.
         tree: the workspace.
+
+    Returns:
+        A namespace of ``tests``, ``tree``, ``known`` (files that are not the submission's), ``helpers(tests)``,
+        ``is_library(file)`` and ``is_submission(file)``. No object of a class: classes can be found and altered.
     """
+    roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages(), "/usr/lib"}
+    roots |= {os.path.realpath(root) for root in roots} | {os.path.dirname(os.path.abspath(__file__))}
+    trusted_roots = tuple(root.rstrip("/") + "/" for root in roots)
+    changed, tests = frozenset(changed) - frozenset(excused), frozenset(tests)
+    sources = (
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(tree)
+        for name in names
+        if name.endswith(".py")
+    )
+    # What is written while tests run belongs to nobody, and so to the submission.
+    known = (frozenset(sources) | frozenset(excused) | tests | _running()) - changed
 
-    def __init__(self, changed, excused, tests, tree):
-        roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages(), "/usr/lib"}
-        roots |= {os.path.realpath(root) for root in roots} | {os.path.dirname(os.path.abspath(__file__))}
-        self.trusted_roots = tuple(root.rstrip("/") + "/" for root in roots)
-        self.changed = frozenset(changed) - frozenset(excused)
-        self.tests = frozenset(tests)
-        self.tree = tree
-        sources = (
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(tree)
-            for name in names
-            if name.endswith(".py")
-        )
-        # What is written while tests run belongs to nobody, and so to the submission.
-        self.known = (frozenset(sources) | frozenset(excused) | self.tests | _running()) - self.changed
-
-    def helpers(self, tests):
+    def helpers(trusted):
         """The files beside trusted tests, in folders for tests, and each conftest.py; none of the submission's."""
-        folders = {os.path.dirname(path) for path in tests}
+        folders = {os.path.dirname(path) for path in trusted}
         folders = tuple(
             f"{folder}/" for folder in folders if os.path.basename(folder).lower() in TEST_FOLDERS
         )
-        for file in self.known - frozenset(tests):
-            inside = file.startswith(self.tree + "/") and file.endswith(".py")
+        for file in known - frozenset(trusted):
+            inside = file.startswith(tree + "/") and file.endswith(".py")
             if inside and (os.path.basename(file) == "conftest.py" or file.startswith(folders)):
                 yield file
 
-    def is_library(self, file):
-        return file.startswith("<frozen ") or (file.startswith(self.trusted_roots) and ".." not in file)
+    def is_library(file):
+        return file.startswith("<frozen ") or (file.startswith(trusted_roots) and ".." not in file)
 
-    def is_submission(self, file):
+    def is_submission(file):
         """Whether a file name of a code object speaks for the submission, or for nobody who is known."""
-        return not self.is_library(file) and file not in self.known
+        return not is_library(file) and file not in known
+
+    return types.SimpleNamespace(
+        tests=tests,
+        tree=tree,
+        known=known,
+        helpers=helpers,
+        is_library=is_library,
+        is_submission=is_submission,
+    )
 
 
 def _running():
