@@ -231,7 +231,14 @@ def parser() -> argparse.ArgumentParser:
     add("--max_tokens", type=_at_least(1), metavar="N", help="the same, for prompt and completion tokens")
     add = p.add_argument_group("evolution").add_argument
     add("--steps", type=_at_least(0), default=10, metavar="N", help="steps of evolution (default 10)")
-    add("--selection", choices=["alma"], default="alma", help="how parents are chosen")
+    add(
+        "--selection",
+        choices=["alma", "greedy", "random", "rank", "thompson"],
+        default="alma",
+        help="how parents are chosen: alma as in the paper, up to five a step, the next step when all are scored "
+        "(default); the others one after the other as results come in: rank by their order, thompson by their "
+        "whole line, greedy the best, random any",
+    )
     add(
         "--hints",
         choices=["full", "none"],

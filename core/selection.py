@@ -1,8 +1,9 @@
-"""Parent selection: which archived designs the next step rewrites.
+"""Parent selection: which archived designs are rewritten next.
 
-Pure functions over (design, reward, visits) with the random generator passed in; nothing here knows the
+Pure functions over (design, reward, visits, parent) with the random generator passed in; nothing here knows the
 archive. A policy is a function ``(candidates, no_memo_reward, k, rng) -> list of SHAs``, listed in
-``POLICIES`` under its name.
+``POLICIES`` under its name. All but ``alma`` look at the order or the spread of the rewards and not at their size:
+a gain of one point among equals counts as much as one of twenty.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean, pstdev
 
+ORIGINAL = "alma"
+"""The one policy that also takes its parents as the original does: several at a time, behind a barrier."""
 VISIT_PENALTY = 0.5
 TEMPERATURE = 0.5
 
@@ -21,13 +25,15 @@ class Candidate:
     """A design that may become a parent.
 
     Attributes:
-        reward: mean test pass rate, 0 to 1.
-        visits: how often it has been taken as a parent so far.
+        reward: what is to be raised; for ``alma`` the mean test pass rate, 0 to 1.
+        visits: how often it has been taken as a parent so far, rewrites under way included.
+        parent: the design it rewrites; that need not be a candidate.
     """
 
     sha: str
     reward: float
     visits: int
+    parent: str | None = None
 
 
 def alma_score(reward: float, no_memo_reward: float, visits: int) -> float:
@@ -71,9 +77,74 @@ def alma(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng: ra
     return [candidates[i].sha for i in sample_without_replacement(weights, k, rng)]
 
 
+def greedy(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng: random.Random) -> list[str]:
+    """The ``k`` best, however often they have been taken; chance decides between equals."""
+    shuffled = rng.sample(candidates, len(candidates))
+    return [c.sha for c in sorted(shuffled, key=lambda c: -c.reward)[:k]]
+
+
+def uniform(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng: random.Random) -> list[str]:
+    """Any, whatever its reward: what a search has to beat."""
+    return [c.sha for c in rng.sample(candidates, min(k, len(candidates)))]
+
+
+def rank_weights(candidates: Sequence[Candidate]) -> list[float]:
+    """``1 / rank / (1 + visits)``: the best counts twice as much as the second, until its own rewrites are many.
+
+    Equal rewards share the mean of their ranks. Any increasing transformation of the rewards leaves the weights as
+    they are.
+    """
+    better = [sum(other.reward > c.reward for other in candidates) for c in candidates]
+    equal = [sum(other.reward == c.reward for other in candidates) for c in candidates]
+    ranks = [b + (e + 1) / 2 for b, e in zip(better, equal, strict=True)]
+    return [1 / rank / (1 + c.visits) for rank, c in zip(ranks, candidates, strict=True)]
+
+
+def rank(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng: random.Random) -> list[str]:
+    """Up to ``k`` without replacement, in proportion to ``rank_weights``."""
+    return [candidates[i].sha for i in sample_without_replacement(rank_weights(candidates), k, rng)]
+
+
+def clade_beliefs(candidates: Sequence[Candidate]) -> list[tuple[float, float]]:
+    """(mean, standard deviation) of what rewriting each candidate's line leads to.
+
+    Its clade, the design and all that descend from it, are the observations, beside one at the mean of all designs
+    that stands for not having looked. One observation has the spread of all rewards. So a design that is good but
+    whose children are not sinks, and a line that was hardly tried keeps its chance. Judging a parent by its whole
+    clade is from the Huxley-Goedel Machine (arXiv 2510.21614), which counts solved tasks where this averages rewards.
+    """
+    if not candidates:
+        return []
+    own = {c.sha: c for c in candidates}
+    clades: dict[str, list[float]] = {c.sha: [] for c in candidates}
+    for c in candidates:
+        above: Candidate | None = c
+        while above is not None:
+            clades[above.sha].append(c.reward)
+            above = own.get(above.parent or "")
+    mean, spread = fmean(c.reward for c in candidates), pstdev(c.reward for c in candidates)
+    return [
+        ((sum(clade) + mean) / (len(clade) + 1), spread / math.sqrt(len(clade) + 1))
+        for clade in clades.values()
+    ]
+
+
+def thompson(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng: random.Random) -> list[str]:
+    """One draw from the belief in each candidate's clade; the ``k`` highest."""
+    draws = [rng.gauss(mean, deviation) for mean, deviation in clade_beliefs(candidates)]
+    order = sorted(range(len(candidates)), key=lambda i: -draws[i])
+    return [candidates[i].sha for i in order[:k]]
+
+
 Policy = Callable[[Sequence[Candidate], float, int, random.Random], list[str]]
 
-POLICIES: dict[str, Policy] = {"alma": alma}
+POLICIES: dict[str, Policy] = {
+    ORIGINAL: alma,
+    "greedy": greedy,
+    "random": uniform,
+    "rank": rank,
+    "thompson": thompson,
+}
 
 
 def get_policy(name: str) -> Policy:

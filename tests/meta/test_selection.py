@@ -9,13 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.selection import (
+    POLICIES,
     Candidate,
     alma,
     alma_probabilities,
     alma_score,
+    clade_beliefs,
     get_policy,
+    rank_weights,
     sample_without_replacement,
 )
+from run_main import parser
 
 
 def test_score_is_the_closed_form():
@@ -77,7 +81,78 @@ def test_many_visits_do_not_underflow():
     assert alma_probabilities([], 0.5) == []
 
 
+OURS = ("greedy", "rank", "thompson")
+FIELD = [Candidate(str(i), 0.7 + i / 100, 0, parent=str(i - 3) if i >= 3 else None) for i in range(9)]
+
+
+def shares(name: str, candidates: list[Candidate], draws: int = 4000) -> dict[str, float]:
+    rng = random.Random(11)
+    drawn = Counter(get_policy(name)(candidates, 0.7, 1, rng)[0] for _ in range(draws))
+    return {c.sha: drawn[c.sha] / draws for c in candidates}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_best_of_nine_near_equals_is_drawn_more_often_than_the_worst(name):
+    """They lie a point apart: ``alma`` hardly tells them apart, these do."""
+    of = shares(name, FIELD)
+    assert of["8"] > 2 * max(of["0"], 1 / 9)
+    assert sum(of[str(i)] for i in (6, 7, 8)) > 2 * sum(of[str(i)] for i in (0, 1, 2))
+    alma_probability = alma_probabilities(FIELD, 0.7)
+    assert alma_probability[8] < 1.05 * alma_probability[0]
+
+
+def test_random_has_no_preference():
+    assert all(share == pytest.approx(1 / 9, abs=0.02) for share in shares("random", FIELD).values())
+
+
+def test_rank_gives_way_to_the_next_when_the_best_has_been_rewritten_often():
+    visited = [Candidate("a", 0.9, 9), Candidate("b", 0.8, 0), Candidate("c", 0.7, 0)]
+    of = shares("rank", visited)
+    assert of["b"] > of["c"] > of["a"]
+    assert rank_weights([Candidate("a", 1, 0), Candidate("b", 1, 1), Candidate("c", 0, 0)]) == pytest.approx(
+        [1 / 1.5, 1 / 3, 1 / 3]
+    )
+
+
+def test_thompson_judges_a_design_by_what_came_of_it():
+    """``a`` scores best, but its rewrites are poor; ``b`` is a point behind and its line gets better and better."""
+    line = [Candidate("a", 0.80, 5), *(Candidate(f"a{i}", 0.5, 0, "a") for i in range(5))]
+    line += [Candidate("b", 0.79, 3), *(Candidate(f"b{i}", 0.8, 0, "b") for i in range(3))]
+    of = shares("thompson", line)
+    assert of["b"] > 3 * of["a"]
+    means = dict(zip([c.sha for c in line], clade_beliefs(line), strict=True))
+    overall = sum(c.reward for c in line) / len(line)
+    assert means["a"][0] == pytest.approx((0.80 + 5 * 0.5 + overall) / 7)
+    assert means["a"][1] < means["b"][1] < means["b0"][1]
+    grandchild = [Candidate("a", 0.5, 1), Candidate("b", 0.5, 1, "a"), Candidate("c", 0.9, 0, "b")]
+    assert clade_beliefs(grandchild)[0][0] > 0.5
+    assert clade_beliefs([]) == []
+
+
+FIELDS = st.lists(st.tuples(st.integers(0, 64), st.integers(0, 5)), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FIELDS, st.sampled_from([2.0**-7, 0.25, 8.0, 1024.0]), st.integers(-3, 3), st.integers(0, 99))
+@pytest.mark.parametrize("name", [*OURS, "random"])
+def test_scale_and_shift_of_the_scores_change_nothing(name, field, scale, shift, seed):
+    """Rewards in 64ths and scales that are powers of two: nothing is rounded, so that ties stay ties."""
+
+    def candidates(of):
+        return [
+            Candidate(str(i), of(x / 64), visits, str(i // 2) if i else None)
+            for i, (x, visits) in enumerate(field)
+        ]
+
+    plain, moved = candidates(lambda x: x), candidates(lambda x: scale * (x + shift))
+    policy = get_policy(name)
+    chosen = policy(plain, 0.5, 3, random.Random(seed))
+    assert policy(moved, scale * (0.5 + shift), 3, random.Random(seed)) == chosen
+    assert len(set(chosen)) == len(chosen) == min(3, len(field))
+
+
 def test_policies_are_found_by_name():
     assert get_policy("alma") is alma
-    with pytest.raises(ValueError, match=r"unknown selection policy 'greedy' \(available: alma\)"):
-        get_policy("greedy")
+    with pytest.raises(ValueError, match=r"unknown selection policy 'best' \(available: alma, greedy, random, "):
+        get_policy("best")
+    assert set(POLICIES) == set(parser()._option_string_actions["--selection"].choices)
