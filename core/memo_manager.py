@@ -80,6 +80,8 @@ class Proposal:
     Attributes:
         parent: SHA of the parent; a baseline's name with ``kind`` ``baseline``; None from scratch.
         seed: seeds this proposal's model calls.
+        number: its place among all proposals, from 1; the order in which they are entered.
+        known: how many proposals had been entered when this one was begun: it knows what came of those.
         outcome: the finished design; None while it is under way.
         end: ``duplicate`` when the same source was in the archive by the time this one was entered.
         reason: why it failed; without an ``outcome`` there never was a design.
@@ -89,10 +91,17 @@ class Proposal:
     kind: Literal["baseline", "scratch", "rewrite"]
     parent: str | None
     seed: int
+    number: int = 0
+    known: int = 0
     outcome: Record | None = None
     end: Literal["ok", "design_error", "duplicate"] | None = None
     child: str | None = None
     reason: str | None = None
+
+    @property
+    def has_record(self) -> bool:
+        """Whether it brought a new design into the archive."""
+        return self.child is not None and self.end in ("ok", "design_error")
 
 
 class Memo_Manager:
@@ -141,19 +150,19 @@ class Memo_Manager:
         """The design with this very source, failed ones included."""
         return next((r for r in self.records if r.content == content), None)
 
-    def scored_source(self, content: str) -> Record | None:
-        """A scored design with this source, also one whose turn to be entered has not come."""
-        waiting = [p.outcome for p in self.proposals if p.outcome is not None]
-        return next((r for r in [*self.records, *waiting] if r.content == content and r.status == "ok"), None)
+    @property
+    def entered(self) -> int:
+        """How many proposals have been entered; they are the first ones."""
+        return sum(p.end is not None for p in self.proposals)
 
-    def before(self, step: int) -> list[Record]:
-        """The archive as it was when ``step`` began: what the proposals of that step may know."""
-        return [r for r in self.records if r.step < step]
+    def known_to(self, proposal: Proposal) -> list[Record]:
+        """The archive as it was when the proposal was begun."""
+        return self.records[: sum(p.has_record for p in self.proposals[: proposal.known])]
 
     def candidates(self) -> list[Candidate]:
         """Designs that may become parents: scored, and with a source worth rewriting."""
         return [
-            Candidate(r.sha, r.reward, r.visits)
+            Candidate(r.sha, r.reward, r.visits, r.parent)
             for r in self.records
             if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY
         ]
@@ -199,11 +208,13 @@ class Memo_Manager:
         write_json_atomic(folder / f"{sha}.json", examples)
         return f"examples/{sha}.json"
 
-    def begin_step(self, step: int, proposals: list[Proposal]) -> None:
-        """Enter the proposals of a new step and count the visits of their parents."""
-        self.step = step
-        self.proposals += proposals
+    def begin(self, proposals: list[Proposal]) -> None:
+        """Take proposals up, all of one step, and count the visits of their parents."""
+        known = self.entered
+        self.step = proposals[0].step
         for proposal in proposals:
+            self.proposals.append(proposal)
+            proposal.number, proposal.known = len(self.proposals), known
             if proposal.kind == "rewrite":
                 self.find(proposal.parent).visits += 1
 
@@ -211,32 +222,28 @@ class Memo_Manager:
         """Proposals still to be worked on, in order."""
         return [p for p in self.proposals if p.outcome is None and p.reason is None and p.end is None]
 
-    def enter(self) -> list[Proposal]:
-        """Turn outcomes into records in the order the proposals were made, up to the first unfinished one.
+    def enter(self) -> Proposal | None:
+        """Turn the outcome of the next proposal into a record, and return it; None when it is not finished.
 
-        The order does not depend on which finished first: the same seed gives the same archive at any
-            concurrency.
+        The order is that of the proposals, whichever finished first: the same seed gives the same archive at any
+        concurrency.
         """
-        entered = []
-        for proposal in self.proposals:
-            if proposal.end is not None:
-                continue
-            if proposal.outcome is None and proposal.reason is None:
-                break
-            entered.append(proposal)
-            if proposal.outcome is None:
-                proposal.end = "design_error"
-                continue
-            record, proposal.outcome = proposal.outcome, None
-            proposal.child, proposal.reason = record.sha, record.error
-            twin = self.find_content(record.content)
-            if twin is None or proposal.kind == "baseline":
-                proposal.end = record.status
-                self.records.append(record)
-            else:
-                proposal.end = "duplicate"
-                proposal.reason = record.error or f"the same source as {twin.sha}"
-        return entered
+        proposal = next((p for p in self.proposals if p.end is None), None)
+        if proposal is None or (proposal.outcome is None and proposal.reason is None):
+            return None
+        if proposal.outcome is None:
+            proposal.end = "design_error"
+            return proposal
+        record, proposal.outcome = proposal.outcome, None
+        proposal.child, proposal.reason = record.sha, record.error
+        twin = self.find_content(record.content)
+        if twin is None or proposal.kind == "baseline":
+            proposal.end = record.status
+            self.records.append(record)
+        else:
+            proposal.end = "duplicate"
+            proposal.reason = record.error or f"the same source as {twin.sha}"
+        return proposal
 
     def save(self, rng: random.Random) -> None:
         """Write the checkpoint: designs, proposals under way and the random generator's state."""
@@ -324,6 +331,9 @@ class Memo_Manager:
                 Proposal(**{**p, "outcome": record_of(p["outcome"]) if p["outcome"] else None})
                 for p in data["proposals"]
             ]
+            for number, p in enumerate(self.proposals, 1):
+                if not p.number:  # an archive from before they were numbered, when steps were behind barriers
+                    p.number, p.known = number, sum(q.step < p.step for q in self.proposals)
             self.failures = data["failures"]
             self.step = data["step"]
             self.origin = data["origin"]

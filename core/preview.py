@@ -16,12 +16,14 @@ from core.gateway.gateway import GatewaySettings, split_effort
 from core.gateway.ledger import read_only, totals
 from core.gateway.prices import cost_usd, price_of
 from core.gateway.provider import Tokens
+from core.meta_agent import PARENTS
 from core.options import OFFLINE, Options, UsageError
 from core.report.tables import short
 from core.run import Run, split_of
+from core.selection import ORIGINAL
 
-START_DESIGNS, PARENTS = 3, 5
-"""no_mem, claude_md and one from scratch; then up to so many rewrites a step."""
+START_DESIGNS = 3
+"""no_mem, claude_md and one from scratch; then rewrites."""
 WORTH_WHILE = 3
 """A search over fewer designs is none."""
 LOOKED_AT = 20
@@ -163,7 +165,7 @@ def _plan(run: Run) -> tuple[int, int, int, int]:
     compared = len({*options.memo_SHA, *([options.baseline] * options.has_control)})
     if options.kind in ("evaluate", "h1"):
         return collected, scored, compared, 0
-    proposals = proposals_in(options.steps)
+    proposals = proposals_in(options.steps, options.selection)
     examined = min(EXAMINATION["retrieve"], retrieve)
     designs = START_DESIGNS - 1 + proposals
     if options.kind == "h3":  # each search as an evolution, then the test, whose half is as large
@@ -172,8 +174,10 @@ def _plan(run: Run) -> tuple[int, int, int, int]:
     return collected, scored + examined, designs, proposals
 
 
-def proposals_in(steps: int) -> int:
+def proposals_in(steps: int, selection: str) -> int:
     """Designs that the meta model is asked for in so many steps, that of the start included."""
+    if selection != ORIGINAL:
+        return 1 + steps * PARENTS
     parents, proposals = START_DESIGNS - 1, 1
     for _ in range(steps):
         made = min(parents, PARENTS)

@@ -156,7 +156,7 @@ def _h3(options: Options, projects: dict[str, str], arms: Sequence[str], pilot: 
     (train_update, train), (test_update, test) = (
         (len(half.update[: options.update_size]), len(half.retrieve)) for half in halves
     )
-    s, r, proposals = options.search_seeds, options.repeats, proposals_in(options.steps)
+    s, r, proposals = options.search_seeds, options.repeats, proposals_in(options.steps, options.selection)
     evolved = proposals * (train * r + min(EXAMINATION["retrieve"], train))
     search = train_update + (START_DESIGNS - 1) * train * r + evolved
     scored = len(arms) + s

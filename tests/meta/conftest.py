@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import random
 import re
 import shutil
 import sys
@@ -16,6 +18,7 @@ import pytest
 from core.gateway import offline
 from core.gateway.offline.notes import parse_edits
 from core.memo_manager import Memo_Manager
+from core.meta_agent import MetaAgent
 from evals import launch
 from evals.contract import Episode, EvalResult
 from evals.utils import gateway_client
@@ -23,6 +26,7 @@ from evals.workflows.memory_calls import render
 
 from .runs import ASKED, Bug, collected, start_of, steps_of
 
+STEPS, PARENTS = 2, 3
 REAL_REQUEST = gateway_client.request
 BASELINES = Path(__file__).resolve().parents[2] / "memo_archive" / "baseline"
 
@@ -80,17 +84,24 @@ def new_archive(tmp_path: Path) -> Callable[[str], Memo_Manager]:
 class ReplayEvaluator:
     """Runs a design on recorded runs; the reward is how useful its memory text is for the change a task needs.
 
-    ``before_each`` is awaited before every evaluation with its number; it may raise.
+    ``before_each`` is awaited before every evaluation with its number; it may raise. A finished evaluation is read and
+    not run again, as the real evaluator does.
     """
 
     def __init__(self, before_each: Callable[[int, str, str], Any] | None = None) -> None:
         self.calls: list[tuple[str, str]] = []
+        self.finished: dict[tuple[str, str], EvalResult] = {}
         self.before_each = before_each
 
     async def evaluate(self, sha: str, path: Path, mode: str) -> EvalResult:
-        self.calls.append((sha, mode))
-        if self.before_each is not None:
-            await self.before_each(len(self.calls), sha, mode)
+        if (sha, mode) not in self.finished:
+            self.calls.append((sha, mode))
+            if self.before_each is not None:
+                await self.before_each(len(self.calls), sha, mode)
+            self.finished[sha, mode] = await self._run(path, mode)
+        return copy.deepcopy(self.finished[sha, mode])
+
+    async def _run(self, path: Path, mode: str) -> EvalResult:
         try:
             memory = launch.load_design(path)()
             for recorder in collected()[: 2 if mode == "test" else None]:
@@ -118,6 +129,24 @@ class ReplayEvaluator:
             memory_retrieved=shown,
             trajectory=steps_of(bug, solved),
         )
+
+
+def agent_for(archive: Memo_Manager, evaluator: ReplayEvaluator, **options) -> MetaAgent:
+    options = {"evaluator": evaluator, "archive": archive, "rng": random.Random(7), **options}
+    return MetaAgent("coding", "offline", "offline", "train", **options)
+
+
+def evolve(
+    archive: Memo_Manager,
+    evaluator: ReplayEvaluator | None = None,
+    concurrent: int = 2,
+    parents: int = PARENTS,
+    **options,
+) -> str:
+    """Run the evolution; returns the checkpoint's text."""
+    agent = agent_for(archive, evaluator or ReplayEvaluator(), **options)
+    asyncio.run(agent.forward(STEPS, parents, concurrent))
+    return (archive.run_dir / "archive.json").read_text()
 
 
 def usefulness(text: str, bug: Bug) -> float:

@@ -153,6 +153,8 @@ def test_scale_and_shift_of_the_scores_change_nothing(name, field, scale, shift,
 
 def test_policies_are_found_by_name():
     assert get_policy("alma") is alma
-    with pytest.raises(ValueError, match=r"unknown selection policy 'best' \(available: alma, greedy, random, "):
+    with pytest.raises(
+        ValueError, match=r"unknown selection policy 'best' \(available: alma, greedy, random, "
+    ):
         get_policy("best")
     assert set(POLICIES) == set(parser()._option_string_actions["--selection"].choices)
