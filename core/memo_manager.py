@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.design_file import NO_MEMORY, content_sha, file_name
+from core.program_key import program_key
 from core.selection import Candidate
 from evals.contract import write_atomic, write_json_atomic
 
@@ -48,6 +49,7 @@ class Record:
         attempts: every version that was examined, in order; the last one is this design.
         visits: how often the design was taken as a parent.
         examples: file of sampled trajectories, relative to the run's folder.
+        behaviour: digest of the texts that it handed out in the examination; None when those were empty.
     """
 
     sha: str
@@ -70,6 +72,7 @@ class Record:
     episodes: int = 0
     infra_errors: int = 0
     tokens: int = 0
+    behaviour: str | None = None
 
 
 @dataclass
@@ -83,8 +86,9 @@ class Proposal:
         number: its place among all proposals, from 1; the order in which they are entered.
         known: how many proposals had been entered when this one was begun: it knows what came of those.
         outcome: the finished design; None while it is under way.
-        end: ``duplicate`` when the same source was in the archive by the time this one was entered.
+        end: ``duplicate`` when the same program was in the archive by the time this one was entered.
         reason: why it failed; without an ``outcome`` there never was a design.
+        attempts: the versions of one that ended without a record of its own.
     """
 
     step: int
@@ -97,6 +101,7 @@ class Proposal:
     end: Literal["ok", "design_error", "duplicate"] | None = None
     child: str | None = None
     reason: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def has_record(self) -> bool:
@@ -145,10 +150,6 @@ class Memo_Manager:
 
     def find(self, sha: str) -> Record | None:
         return next((r for r in self.records if r.sha == sha), None)
-
-    def find_content(self, content: str) -> Record | None:
-        """The design with this very source, failed ones included."""
-        return next((r for r in self.records if r.content == content), None)
 
     @property
     def entered(self) -> int:
@@ -236,14 +237,23 @@ class Memo_Manager:
             return proposal
         record, proposal.outcome = proposal.outcome, None
         proposal.child, proposal.reason = record.sha, record.error
-        twin = self.find_content(record.content)
-        if twin is None or proposal.kind == "baseline":
+        twin = None if proposal.kind == "baseline" else self._twin(record)
+        if twin is None:
             proposal.end = record.status
             self.records.append(record)
         else:
-            proposal.end = "duplicate"
-            proposal.reason = record.error or f"the same source as {twin.sha}"
+            proposal.end, proposal.attempts = "duplicate", record.attempts
+            same = "source" if twin.content == record.content else "program"
+            proposal.reason = record.error or f"the same {same} as {twin.sha}"
         return proposal
+
+    def _twin(self, record: Record) -> Record | None:
+        """The design with this very source, else the one that is the same program; failed ones included."""
+        key = program_key(self.source(record))
+        same = [r for r in self.records if r.content == record.content] or [
+            r for r in self.records if key is not None and program_key(self.source(r)) == key
+        ]
+        return same[0] if same else None
 
     def save(self, rng: random.Random) -> None:
         """Write the checkpoint: designs, proposals under way and the random generator's state."""
@@ -328,7 +338,13 @@ class Memo_Manager:
                 raise ValueError(f"schema {data['schema']}, expected {SCHEMA}")
             self.records = [record_of(r) for r in data["records"]]
             self.proposals = [
-                Proposal(**{**p, "outcome": record_of(p["outcome"]) if p["outcome"] else None})
+                Proposal(
+                    **{
+                        **p,
+                        "outcome": record_of(p["outcome"]) if p["outcome"] else None,
+                        "attempts": [Attempt(**a) for a in p.get("attempts", [])],
+                    }
+                )
                 for p in data["proposals"]
             ]
             for number, p in enumerate(self.proposals, 1):

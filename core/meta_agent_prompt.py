@@ -183,8 +183,8 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Tried:
-    """A line of the list of designs already tried: ``note`` is its docstring's first sentence, or why it
-    failed."""
+    """A line of the list of what was tried: ``note`` is its docstring's first sentence, and why it failed. ``status``
+    is that of a design, or ``turned down`` for a version that never became one."""
 
     sha: str
     status: str
@@ -305,8 +305,10 @@ def trajectories(examples: Sequence[dict[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
-def tried(designs: Sequence[Tried]) -> str:
-    """The designs so far: the latest in detail, all older ones by SHA."""
+def tried(ideas: Sequence[Tried]) -> str:
+    """The designs so far: the latest in detail, all older ones by SHA; then the latest versions that were turned
+    down."""
+    designs = [one for one in ideas if one.status != "turned down"]
     if not designs:
         return "# Designs already tried\nNone."
     recent = designs[-DETAILED_DESIGNS:]
@@ -317,6 +319,10 @@ def tried(designs: Sequence[Tried]) -> str:
     older = [one.sha for one in designs[:-DETAILED_DESIGNS]]
     if older:
         lines.append("Earlier ones: " + ", ".join(older))
+    turned_down = [one for one in ideas if one.status == "turned down"][-DETAILED_DESIGNS:]
+    if turned_down:
+        lines.append("\n# Turned down before they were scored\nNot to be proposed again as they were.")
+        lines += [f"- {one.sha}: {one.note}" for one in turned_down]
     return "# Designs already tried\n" + "\n".join(lines)
 
 

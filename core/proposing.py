@@ -11,6 +11,7 @@ from core import meta_agent_prompt as prompts
 from core.design_file import NO_MEMORY, content_sha, resolve_design, source_problem
 from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
 from core.meta_agent_prompt import Case, Hints, Origin, Prompt, Tried
+from core.novelty import Known
 from core.trials import Trial, Trials
 from evals.utils.gateway_client import call_purpose, call_scope, call_seed
 from evals.utils.hire_agent import Agent
@@ -66,31 +67,34 @@ class Proposer:
         return record
 
     async def _propose(self, proposal: Proposal) -> Record:
-        known = self._archive.known_to(proposal)
-        tried = [self._tried(r) for r in known if r.sha != NO_MEMORY]
+        known = Known(self._archive, proposal)
         parent = self._archive.find(proposal.parent) if proposal.kind == "rewrite" else None
         analysis = None
         if parent is None:
-            prompt = prompts.scratch_prompt(tried, self._hints)
+            prompt = prompts.scratch_prompt(known.tried, self._hints)
         else:
-            case = self._case(parent, tried)
+            case = self._case(parent, known.tried)
             analysis = await self._analyze(proposal, case)
             prompt = prompts.generate_prompt(case, analysis, self._hints)
         reply = await self._ask(proposal, prompt, 1)
-        taken = {r.content: r.sha for r in known}
         attempts: list[Attempt] = []
+        sent_back = False
         while True:
             source = prompts.extract_code(reply)
-            problem = self._known_problem(source, taken)
+            problem = self._problem(source, known)
             source = source or reply
             content, path = self._archive.keep_source(source)
-            trial = Trial(problem or await self._trials.examine(content, path))
+            trial = Trial(problem) if problem else await self._trials.examine(content, path)
+            if trial.error is None and not sent_back and len(attempts) + 1 < EXAMINATIONS:
+                trial = Trial(known.seems_like(trial.fields["behaviour"]), trial.fields)
+                sent_back = trial.error is not None
             if trial.error is None:
-                trial = await self._trials.score(content, path)
+                scored = await self._trials.score(content, path)
+                trial = Trial(scored.error, trial.fields | scored.fields)
             attempts.append(Attempt(content, trial.error))
             if trial.error is None or len(attempts) == EXAMINATIONS:
                 break
-            prompt = prompts.repair_prompt(source, trial.error, tried, self._hints)
+            prompt = prompts.repair_prompt(source, trial.error, known.tried, self._hints)
             reply = await self._ask(proposal, prompt, len(attempts))
         record = self._record(proposal, parent, content, path)
         record.suggestion, record.attempts, record.error = analysis, attempts, trial.error
@@ -99,13 +103,10 @@ class Proposer:
             record.improve_score = record.reward - parent.reward if parent else None
         return record
 
-    def _known_problem(self, source: str | None, taken: dict[str, str]) -> str | None:
+    def _problem(self, source: str | None, known: Known) -> str | None:
         if source is None:
             return "The reply holds no Python code; the whole design is expected in one ```python fence."
-        content = content_sha(source)
-        if content in taken:
-            return f"This is exactly the source of {taken[content]}. It must differ from the designs tried."
-        return source_problem(source)
+        return known.problem(source) or source_problem(source)
 
     async def _analyze(self, proposal: Proposal, case: Case) -> Any:
         """The analysis; asked for once more when it does not fit its schema, then taken as it is."""
@@ -154,9 +155,3 @@ class Proposer:
             examples=self._archive.examples(record),
             tried=tried,
         )
-
-    def _tried(self, record: Record) -> Tried:
-        note = prompts.first_sentence(self._archive.source(record))
-        if record.error is not None:
-            note += " It failed: " + record.error.strip().splitlines()[-1][:200]
-        return Tried(record.sha, record.status, record.reward, note)

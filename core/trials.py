@@ -7,8 +7,11 @@ the same time share it, and one that was finished is read by the evaluator, not 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from core.examples import sample_examples
 from core.experiments.statistics import score
 from core.memo_manager import Memo_Manager
-from evals.contract import EvalResult
+from evals.contract import Episode, EvalResult
+from evals.workflows.memory_calls import render
 
 if TYPE_CHECKING:
     from core.eval_in_container import Evaluates
@@ -41,15 +45,15 @@ class Trials:
         self._archive = archive
         self._under_way: dict[tuple[str, str], asyncio.Task[EvalResult]] = {}
 
-    async def examine(self, content: str, path: Path) -> str | None:
-        """Why a source fails on a few tasks; None when it passes."""
+    async def examine(self, content: str, path: Path) -> Trial:
+        """Try a source on a few tasks."""
         if content not in self._archive.failures:
             result = await self._evaluate(content, path, "test")
             error = reason(result)
             if error is None:
-                return None
+                return Trial(None, {"behaviour": behaviour(result.episodes)})
             self._archive.failures[content] = error
-        return self._archive.failures[content]
+        return Trial(self._archive.failures[content])
 
     async def score(self, sha: str, path: Path) -> Trial:
         result = await self._evaluate(sha, path, "eval")
@@ -86,6 +90,15 @@ class Trials:
         finally:
             if running.done() and self._under_way.get(key) is running:
                 del self._under_way[key]
+
+
+def behaviour(episodes: Sequence[Episode]) -> str | None:
+    """16 hex digits, the same for designs that hand out the same texts; None when they hand out nothing, which many do
+    for want of anything learned about these tasks."""
+    texts = {f"{e.task} {e.repeat}": render(e.memory_retrieved) for e in episodes if e.phase == "retrieve"}
+    if not any(texts.values()):
+        return None
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 
 
 def reason(result: EvalResult) -> str | None:

@@ -112,6 +112,8 @@ def read_situation(user: str) -> Situation:
             seen.episodes.append(_episode(match, section))
         elif title == "Designs already tried":
             _read_tried(section.text, seen)
+        elif title == "Turned down before they were scored":
+            seen.shas |= set(re.findall(r"^- (\w+): ", section.text, re.MULTILINE))
     return seen
 
 

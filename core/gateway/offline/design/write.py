@@ -46,7 +46,7 @@ def generate(seen: Situation, system: str, rng: random.Random) -> str:
 def repair(seen: Situation, rng: random.Random) -> str:
     """The design without its fault: recomposed, patched, or as a simpler one near it."""
     source = seen.source or ""
-    repeated = "exactly the source of" in seen.error
+    repeated = "must differ from the designs tried" in seen.error
     if not is_composed(source) and not repeated:
         patched = _with_missing_import(source, seen.error)
         if patched is not None and content_sha(patched) not in seen.shas:

@@ -1,0 +1,83 @@
+"""What a proposal knows of what was tried before it, and whether a source is anything new beside that."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from core import meta_agent_prompt as prompts
+from core.design_file import NO_MEMORY, content_sha, file_name
+from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
+from core.meta_agent_prompt import Tried
+from core.program_key import program_key
+
+DIFFER = "It must differ from the designs tried."
+
+
+class Known:
+    """The archive as it was when a proposal was begun: designs, and versions that did not get that far."""
+
+    def __init__(self, archive: Memo_Manager, proposal: Proposal) -> None:
+        self._archive = archive
+        self.records = archive.known_to(proposal)
+        designs = {r.content for r in self.records}
+        entered = archive.proposals[: proposal.known]
+        attempts = [a for r in self.records for a in r.attempts] + [a for p in entered for a in p.attempts]
+        self._turned_down = {
+            a.content: a for a in attempts if a.error is not None and a.content not in designs
+        }
+
+    @cached_property
+    def tried(self) -> list[Tried]:
+        """For the prompts: the designs, then the versions that were turned down, each with the reason."""
+        designs = [self._tried(r) for r in self.records if r.sha != NO_MEMORY]
+        return designs + [
+            Tried(a.content, "turned down", None, f"{prompts.first_sentence(source)} {_last_line(a.error)}")
+            for a in self._turned_down.values()
+            if (source := self._source(a)) is not None and program_key(source) is not None
+        ]
+
+    def problem(self, source: str) -> str | None:
+        """What is known of a source that need not be tried; None for a new program."""
+        content, key = content_sha(source), program_key(source)
+        for record in self.records:
+            if record.content == content:
+                return f"This is exactly the source of {record.sha}. {DIFFER}"
+        if key is None:
+            return None
+        if key in self._programs:
+            return f"This is the program of {self._programs[key]} under other names, comments or formatting. {DIFFER}"
+        for attempt in self._turned_down.values():
+            if content == attempt.content or program_key(self._source(attempt) or "") == key:
+                return f"This program was tried before and turned down:\n{attempt.error}"
+        return None
+
+    def seems_like(self, behaviour: str | None) -> str | None:
+        """What to say of a design that hands out the same texts as a known one; None when it does not."""
+        twin = next((r for r in self.records if r.behaviour == behaviour is not None), None)
+        if twin is None:
+            return None
+        return (
+            f"In the examination it handed out the very same texts as {twin.sha}: on those tasks the agent would see "
+            f"no difference. {DIFFER} If you are sure that it does on other tasks, send it again as it is."
+        )
+
+    @cached_property
+    def _programs(self) -> dict[str, str]:
+        keys = ((program_key(self._archive.source(record)), record.sha) for record in reversed(self.records))
+        return {key: sha for key, sha in keys if key is not None}
+
+    def _source(self, attempt: Attempt) -> str | None:
+        try:
+            return (self._archive.designs_dir / file_name(attempt.content)).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def _tried(self, record: Record) -> Tried:
+        note = prompts.first_sentence(self._archive.source(record))
+        if record.error is not None:
+            note += " It failed: " + _last_line(record.error)
+        return Tried(record.sha, record.status, record.reward, note)
+
+
+def _last_line(error: str) -> str:
+    return error.strip().splitlines()[-1][:200]
