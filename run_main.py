@@ -33,11 +33,13 @@ from typing import NoReturn
 from dotenv import load_dotenv
 
 from core.options import OFFLINE, PROJECT_ROOT, Options, UsageError, log_dir
+from core.selection import ORIGINAL
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 DEFAULT_MODELS = {"meta_model": "gpt-4.1", "execution_model": "gpt-4o-mini"}
 BY_HAND = ("claude_md", "claude_md_seeded", "memory_bank", "rag_codebase")
 """What h3 compares evolved designs with, unless it is told."""
+SEARCH_FLAGS = ("evaluation", "confirm", "objective")
 EXPERIMENT_FLAGS = {"builds": "h1", "grouped": "h1", "project": "h2", "orders": "h2", "search_seeds": "h3"}
 
 
@@ -240,6 +242,24 @@ def parser() -> argparse.ArgumentParser:
         "whole line, greedy the best, random any",
     )
     add(
+        "--evaluation",
+        choices=["full", "race"],
+        default="full",
+        help="race: score a rewrite beside its parent on a third of the tasks, and on more only while it cannot be "
+        "told from it (default full: all tasks)",
+    )
+    add(
+        "--confirm",
+        action="store_true",
+        help="score a design that would be the best once more, with another seed, before it is",
+    )
+    add(
+        "--objective",
+        choices=["reward", "resolved"],
+        default="reward",
+        help="what designs are chosen by: the mean share of tests that pass (default), or of tasks resolved",
+    )
+    add(
         "--hints",
         choices=["full", "none"],
         help="none strips all advice on memory from the meta prompts (default full; h3: none)",
@@ -350,6 +370,19 @@ def options_from(args: argparse.Namespace) -> Options:
     for name, its_own in EXPERIMENT_FLAGS.items():
         if kind != its_own and getattr(args, name) != parser().get_default(name):
             raise UsageError(f"--{name} goes with --experiment {its_own}")
+    if kind in ("evolve", "h3"):
+        if args.evaluation == "race" and args.rollout_type == "sequential":
+            raise UsageError(
+                "--evaluation race goes with --rollout_type batched: a memory that learns on needs all tasks"
+            )
+        if args.objective != "reward" and args.selection == ORIGINAL:
+            raise UsageError(
+                f"--selection {ORIGINAL} is defined on the reward: take another with --objective"
+            )
+    else:
+        for name in SEARCH_FLAGS:
+            if getattr(args, name) != parser().get_default(name):
+                raise UsageError(f"--{name} goes with evolution or --experiment h3")
     if kind == "h3" and args.hints == "full":
         raise UsageError("--experiment h3 is evolution without hints: leave --hints full out")
     if len(set(designs)) < len(designs):

@@ -283,12 +283,15 @@ def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], Non
         rng=random.Random(options.seed),
         hints=options.hints,
         selection=options.selection,
+        evaluation=options.evaluation,
+        confirm=options.confirm,
+        objective=options.objective,
         on_event=on_event,
     )
 
 
 def _evolution_notes(run: Run, archive: Memo_Manager) -> list[str]:
-    best = archive.best()
+    best = archive.best(run.options.objective)
     if best is None:
         return ["No design could be scored; the reasons are in the last column."]
     archive_file, own = run.folder / "archive.json", run.options.tasks != DEFAULT_TASKS

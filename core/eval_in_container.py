@@ -64,8 +64,19 @@ class EvaluationSettings:
 class Evaluates(Protocol):
     """What the evolution loop needs of an evaluator."""
 
-    async def evaluate(self, sha: str, path: Path | None, mode: Literal["test", "eval"]) -> EvalResult:
-        """Evaluate one design; ``mode`` ``test`` is the examination, ``eval`` the score.
+    @property
+    def tasks(self) -> Sequence[str]:
+        """The tasks that designs are scored on."""
+
+    async def evaluate(
+        self, sha: str, path: Path | None, mode: str, tasks: Sequence[str] | None = None, again: int = 0
+    ) -> EvalResult:
+        """Evaluate one design.
+
+        Args:
+            mode: ``test`` is the examination; any other name is that of a score, or of a part of one.
+            tasks: score on these alone.
+            again: the how manieth repetition, each with a seed of its own for the agent.
 
         Raises:
             InfraError: it could not be finished, whatever the design does.
@@ -106,14 +117,20 @@ class Evaluator:
         self._slots = asyncio.Semaphore(settings.concurrent_evaluations)
         self._collecting: asyncio.Future[list[Episode]] | None = None
 
-    async def evaluate(self, sha: str, path: Path | None, mode: Literal["test", "eval"]) -> EvalResult:
-        """Examine (``test``) or score (``eval``) a design on this run's tasks; see ``Evaluates``."""
-        update, retrieve = self._split.update, self._split.retrieve
+    @property
+    def tasks(self) -> Sequence[str]:
+        return self._split.retrieve
+
+    async def evaluate(
+        self, sha: str, path: Path | None, mode: str, tasks: Sequence[str] | None = None, again: int = 0
+    ) -> EvalResult:
+        """Examine (``test``) or score a design on this run's tasks; see ``Evaluates``."""
+        update, retrieve = self._split.update, list(self._split.retrieve if tasks is None else tasks)
         repeats = self._settings.repeats
         if mode == "test":
             update, retrieve = update[: EXAMINATION["update"]], retrieve[: EXAMINATION["retrieve"]]
             repeats = 1
-        return await self.evaluate_on(sha, path, mode, update, retrieve, repeats)
+        return await self.evaluate_on(sha, path, mode, update, retrieve, repeats, again=again)
 
     async def evaluate_on(
         self,
@@ -124,11 +141,13 @@ class Evaluator:
         retrieve: list[str],
         repeats: int,
         learned: Sequence[Episode] | None = None,
+        again: int = 0,
     ) -> EvalResult:
         """Build a memory from the ``update`` tasks' episodes and score it on ``retrieve``.
 
         Args:
             learned: the episodes to build it from, in the order of ``update``, where not those of the collection.
+            again: added to the agent's seed.
 
         Raises:
             InfraError: it could not be finished.
@@ -140,7 +159,7 @@ class Evaluator:
         elif path is not None and update and not self._settings.fresh_collection:
             collection = await self._collection(update)
         async with self._slots:
-            return await self._evaluate(label, path, mode, update, retrieve, repeats, collection)
+            return await self._evaluate(label, path, mode, update, retrieve, repeats, collection, again)
 
     async def _collection(self, update: list[str]) -> Path:
         """Episodes of the update tasks, run once without memory and shared by all designs of the run."""
@@ -180,6 +199,7 @@ class Evaluator:
         retrieve: list[str],
         repeats: int,
         collection: Path | None,
+        again: int = 0,
     ) -> EvalResult:
         settings = self._settings
         spec = EvalSpec(
@@ -190,7 +210,7 @@ class Evaluator:
             retrieve_tasks=[self._public(task) for task in retrieve],
             rollout=settings.rollout,
             repeats=repeats,
-            seed=settings.seed,
+            seed=settings.seed + again,
             interleaved=settings.interleaved,
             collection=str(collection) if collection else None,
             memory_token_limit=settings.memory_tokens,

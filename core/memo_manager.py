@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.design_file import NO_MEMORY, content_sha, file_name
+from core.posterior import beliefs
 from core.program_key import program_key
 from core.selection import Candidate
 from evals.contract import write_atomic, write_json_atomic
 
 SCHEMA = 1
+Objective = Literal["reward", "resolved"]
 
 
 @dataclass
@@ -44,12 +46,16 @@ class Record:
         step: step of the search that made it; 0 is the start.
         generation: 0 for designs without a parent, else the parent's plus 1.
         suggestion: the analysis of the parent that led to this design.
-        reward, reward_se, resolved: over tasks; None for a design that was never scored.
+        reward, reward_se, resolved: over tasks; None for a design that was never scored. Of one that ran on some of
+            the tasks: its parent's reward and resolved, and by how much it differs on those.
         improve_score: reward minus the parent's reward.
         attempts: every version that was examined, in order; the last one is this design.
         visits: how often the design was taken as a parent.
         examples: file of sampled trajectories, relative to the run's folder.
         behaviour: digest of the texts that it handed out in the examination; None when those were empty.
+        tasks: how many tasks the score stands on.
+        runs: outcome of every run that was scored: by ``reward``, ``resolved``, ``memory_tokens``, then by task.
+        judged: how a race against its parent ended, and why.
     """
 
     sha: str
@@ -73,6 +79,8 @@ class Record:
     infra_errors: int = 0
     tokens: int = 0
     behaviour: str | None = None
+    runs: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    judged: str | None = None
 
 
 @dataclass
@@ -160,18 +168,33 @@ class Memo_Manager:
         """The archive as it was when the proposal was begun."""
         return self.records[: sum(p.has_record for p in self.proposals[: proposal.known])]
 
-    def candidates(self) -> list[Candidate]:
+    def rewritable(self) -> list[Record]:
         """Designs that may become parents: scored, and with a source worth rewriting."""
+        return [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
+
+    def candidates(self, objective: Objective | None = None) -> list[Candidate]:
+        """Designs that may become parents, by their reward; with an objective, by what is believed of that."""
+        believed = self.believed(objective) if objective else {}
         return [
-            Candidate(r.sha, r.reward, r.visits, r.parent)
-            for r in self.records
-            if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY
+            Candidate(r.sha, believed.get(r.sha, r.reward), r.visits, r.parent) for r in self.rewritable()
         ]
 
-    def best(self) -> Record | None:
-        """The scored design with the highest reward, ``no_mem`` aside; the earliest of equals."""
-        scored = [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
-        return max(scored, key=lambda r: r.reward, default=None)
+    def believed(self, objective: Objective = "reward") -> dict[str, float]:
+        """Posterior mean of each scored design; of one from an archive that kept no runs, its score."""
+        found = beliefs({r.sha: r.runs[objective] for r in self.records if r.runs})
+        return {
+            r.sha: found[r.sha].mean if r.sha in found else getattr(r, objective)
+            for r in self.records
+            if r.status == "ok" and r.reward is not None
+        }
+
+    def best(self, objective: Objective = "reward") -> Record | None:
+        """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals.
+
+        Where all ran equally often on the same tasks it is that with the highest score.
+        """
+        believed = self.believed(objective)
+        return max(self.rewritable(), key=lambda r: believed[r.sha], default=None)
 
     def source(self, record: Record) -> str:
         """A design's source.

@@ -17,10 +17,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from core.design_file import NO_MEMORY
-from core.memo_manager import Memo_Manager, Proposal, Record
+from core.memo_manager import Memo_Manager, Objective, Proposal, Record
 from core.meta_agent_prompt import Hints
 from core.proposing import Proposer
 from core.selection import ORIGINAL, get_policy
@@ -70,6 +70,9 @@ class MetaAgent:
         rng: source of all randomness; its state is restored from the archive when there is one.
         hints: ``none`` leaves the domain's hints out of the prompts.
         selection: name of the parent-selection policy.
+        evaluation: ``race`` scores a rewrite on more tasks only while it cannot be told from its parent.
+        confirm: score a design that would be the best once more before it is.
+        objective: what designs are chosen by; ``alma`` knows ``reward`` alone.
         on_event: told what happens, in the order of happening.
 
     Raises:
@@ -89,6 +92,9 @@ class MetaAgent:
         rng: random.Random,
         hints: Hints = "full",
         selection: str = ORIGINAL,
+        evaluation: Literal["full", "race"] = "full",
+        confirm: bool = False,
+        objective: Objective = "reward",
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
         if task_type != "coding":
@@ -97,12 +103,18 @@ class MetaAgent:
             raise ValueError(f"designs evolve on the 'train' split, not on '{status}'")
         if hints not in ("full", "none"):
             raise ValueError(f"unknown hints '{hints}' (available: full, none)")
+        if objective != "reward" and selection == ORIGINAL:
+            raise ValueError(
+                f"the selection policy {ORIGINAL} is defined on the reward, not on '{objective}'"
+            )
         self._archive = archive
         self._rng = rng
+        self._objective = objective
         self._select = get_policy(selection)
         self._barrier = selection == ORIGINAL
         self._tell = on_event
-        self._proposer = Proposer(meta_model, execution_model, hints, archive, Trials(evaluator, archive))
+        trials = Trials(evaluator, archive, evaluation == "race", confirm, objective)
+        self._proposer = Proposer(meta_model, execution_model, hints, archive, trials, objective)
         self._stopping = False
         if archive.rng_state is not None:
             rng.setstate(archive.rng_state)
@@ -193,6 +205,7 @@ class MetaAgent:
             step, k, ahead = archive.origin + 1 + own // size, 1, WINDOW
         if step - archive.origin > steps or waiting >= ahead:
             return []
-        chosen = self._select(archive.candidates(), archive.no_memo_reward, k, self._rng)
+        candidates = archive.candidates(None if self._barrier else self._objective)
+        chosen = self._select(candidates, archive.no_memo_reward, k, self._rng)
         rewrites = [Proposal(step, "rewrite", sha, self._rng.getrandbits(31)) for sha in chosen]
         return rewrites or [Proposal(step, "scratch", None, self._rng.getrandbits(31))]

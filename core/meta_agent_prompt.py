@@ -29,9 +29,8 @@ DETAILED_DESIGNS = 24
 ROLE = """\
 You improve the long-term memory of a coding agent. The agent repairs one repository at a time and remembers
 nothing by itself. A memory design is a Python program that decides what to keep of finished tasks and what to
-show the agent before its next task. Designs are judged by one number: the mean share of a task's tests that
-pass when the agent works with that memory. What the agent is shown costs context and can mislead, so text
-that does not change what the agent does is worth nothing."""
+show the agent before its next task. What the agent is shown costs context and can mislead, so text that does not
+change what the agent does is worth nothing."""
 
 RULES = """\
 # Rules for a design

@@ -65,6 +65,9 @@ class Options:
     tpm: int | None = None
     history_limit: int | None = None
     action_space: str = "seed"
+    evaluation: str = "full"
+    confirm: bool = False
+    objective: str = "reward"
 
     @property
     def models(self) -> list[str]:

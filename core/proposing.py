@@ -9,7 +9,7 @@ from typing import Any
 
 from core import meta_agent_prompt as prompts
 from core.design_file import NO_MEMORY, content_sha, resolve_design, source_problem
-from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
+from core.memo_manager import Attempt, Memo_Manager, Objective, Proposal, Record
 from core.meta_agent_prompt import Case, Hints, Origin, Prompt, Tried
 from core.novelty import Known
 from core.trials import Trial, Trials
@@ -17,6 +17,12 @@ from evals.utils.gateway_client import call_purpose, call_scope, call_seed
 from evals.utils.hire_agent import Agent
 
 EXAMINATIONS = 3
+JUDGED = {
+    "reward": "Designs are judged by one number, the reward: the mean share of a task's tests that pass when the agent "
+    "works with that memory.",
+    "resolved": "Designs are judged by one number, resolved: the share of tasks in which all tests pass when the agent "
+    "works with that memory.",
+}
 
 
 async def ask_model(model: str, prompt: Prompt, seed: int, scope: dict[str, Any]) -> Any:
@@ -35,13 +41,19 @@ class Proposer:
     that happens beside it."""
 
     def __init__(
-        self, meta_model: str, execution_model: str, hints: Hints, archive: Memo_Manager, trials: Trials
+        self,
+        meta_model: str,
+        execution_model: str,
+        hints: Hints,
+        archive: Memo_Manager,
+        trials: Trials,
+        objective: Objective = "reward",
     ) -> None:
         self._meta_model = meta_model
-        self._execution_model = execution_model
         self._hints = hints
         self._archive = archive
         self._trials = trials
+        self._given = f"{JUDGED[objective]}\n\nThe agent that uses the memory runs on `{execution_model}`."
 
     async def carry_out(self, proposal: Proposal) -> Record:
         """The finished design: scored, or failed with its reason.
@@ -89,7 +101,7 @@ class Proposer:
                 trial = Trial(known.seems_like(trial.fields["behaviour"]), trial.fields)
                 sent_back = trial.error is not None
             if trial.error is None:
-                scored = await self._trials.score(content, path)
+                scored = await self._trials.score(content, path, parent, known.records)
                 trial = Trial(scored.error, trial.fields | scored.fields)
             attempts.append(Attempt(content, trial.error))
             if trial.error is None or len(attempts) == EXAMINATIONS:
@@ -123,7 +135,7 @@ class Proposer:
         scope = {"phase": "evolve", "task": f"proposal {at}: {proposal.parent}", "repeat": number}
         prompt = dataclasses.replace(
             prompt,
-            system=f"{prompt.system}\n\nThe agent that uses the memory runs on `{self._execution_model}`.",
+            system=f"{prompt.system}\n\n{self._given}",
         )
         return await ask_model(self._meta_model, prompt, int.from_bytes(digest[:4], "big") >> 1, scope)
 

@@ -13,17 +13,28 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from core.design_file import NO_MEMORY
 from core.examples import sample_examples
-from core.experiments.statistics import score
-from core.memo_manager import Memo_Manager
+from core.experiments.racing import Decision, decide, looks
+from core.experiments.statistics import score, task_means
+from core.memo_manager import Memo_Manager, Objective, Record
+from core.posterior import beliefs
 from evals.contract import Episode, EvalResult
 from evals.workflows.memory_calls import render
 
 if TYPE_CHECKING:
     from core.eval_in_container import Evaluates
+
+OUTCOMES = ("reward", "resolved", "memory_tokens")
+"""What is kept of every run of a scored design."""
+
+
+class DesignFailed(Exception):
+    """The design did not get through an evaluation; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -38,50 +49,119 @@ class Trials:
     """Args:
     evaluator: raises when it cannot evaluate (the run stops there, resumable).
     archive: keeps examples, and why sources failed the examination.
+    race: score a rewrite on more tasks only while it cannot be told from its parent.
+    confirm: score a design that would be the best once more, with another seed, before it is.
+    objective: what races and the best are judged by.
     """
 
-    def __init__(self, evaluator: Evaluates, archive: Memo_Manager) -> None:
+    def __init__(
+        self,
+        evaluator: Evaluates,
+        archive: Memo_Manager,
+        race: bool = False,
+        confirm: bool = False,
+        objective: Objective = "reward",
+    ) -> None:
         self._evaluator = evaluator
         self._archive = archive
-        self._under_way: dict[tuple[str, str], asyncio.Task[EvalResult]] = {}
+        self._race = race
+        self._confirm = confirm
+        self._objective = objective
+        self._under_way: dict[tuple[Any, ...], asyncio.Task[EvalResult]] = {}
 
     async def examine(self, content: str, path: Path) -> Trial:
         """Try a source on a few tasks."""
         if content not in self._archive.failures:
-            result = await self._evaluate(content, path, "test")
-            error = reason(result)
-            if error is None:
-                return Trial(None, {"behaviour": behaviour(result.episodes)})
-            self._archive.failures[content] = error
+            try:
+                episodes = await self._run(content, path, "test")
+                return Trial(None, {"behaviour": behaviour(episodes)})
+            except DesignFailed as error:
+                self._archive.failures[content] = str(error)
         return Trial(self._archive.failures[content])
 
-    async def score(self, sha: str, path: Path) -> Trial:
-        result = await self._evaluate(sha, path, "eval")
-        error = reason(result)
-        if error is not None:
-            return Trial(error)
-        scored = score(result.episodes)
-        shown = [e for e in result.episodes if e.phase == "retrieve"]
-        examples = sample_examples(result.episodes, random.Random(sha))
+    async def score(
+        self, sha: str, path: Path, parent: Record | None = None, known: Sequence[Record] = ()
+    ) -> Trial:
+        """Score a design.
+
+        Args:
+            parent: what it rewrites.
+            known: the archive as its proposal knows it.
+        """
+        try:
+            decision = None
+            if self._race and parent is not None and parent.runs:
+                episodes, decision = await self._against(parent, sha, path)
+            else:
+                episodes = await self._run(sha, path, "eval")
+            if self._confirm and self._would_be_best(episodes, known):
+                left = [t for t in self._evaluator.tasks if t not in {e.task for e in episodes}]
+                if left:
+                    episodes += await self._run(sha, path, "rest", left)
+                episodes += await self._run(sha, path, "confirm", again=1)
+        except DesignFailed as error:
+            return Trial(str(error))
+        return Trial(None, self._fields(sha, episodes, parent, decision))
+
+    async def _against(self, parent: Record, sha: str, path: Path) -> tuple[list[Episode], Decision]:
+        """Run on the tasks the parent has run on, until it is decided."""
+        before = {task: sum(v) / len(v) for task, v in parent.runs[self._objective].items()}
+        shared = [task for task in self._evaluator.tasks if task in before]
+        planned = looks(len(shared))
+        episodes: list[Episode] = []
+        for number, (begin, end) in enumerate(pairwise([0, *planned]), 1):
+            name = "eval" if number == 1 else f"eval{number}"
+            episodes += await self._run(sha, path, name, shared[begin:end])
+            means = task_means(episodes, self._objective)
+            decision = decide([means[task] - before[task] for task in shared[:end]], planned)
+            if decision.verdict != "continue":
+                break
+        return episodes, decision
+
+    def _would_be_best(self, episodes: Sequence[Episode], known: Sequence[Record]) -> bool:
+        """Whether a design would be believed to be the best of those known; no_mem is none of them."""
+        designs = {r.sha: r.runs[self._objective] for r in known if r.runs}
+        found = beliefs({"": runs_of(episodes)[self._objective]} | designs)
+        rivals = [b.mean for sha, b in found.items() if sha not in ("", NO_MEMORY)]
+        return bool(rivals) and found[""].mean >= max(rivals)
+
+    def _fields(
+        self, sha: str, episodes: list[Episode], parent: Record | None, decision: Decision | None
+    ) -> dict[str, Any]:
+        scored = score(episodes)
+        runs = runs_of(episodes)
         fields = {
             "reward": scored.reward,
             "reward_se": None if math.isnan(scored.reward_se) else scored.reward_se,
             "resolved": scored.resolved,
             "tasks": scored.n_tasks,
-            "episodes": len(shown),
-            "infra_errors": sum(e.infra_error is not None for e in shown),
-            "tokens": sum(e.prompt_tokens + e.completion_tokens for e in shown),
-            "examples": self._archive.keep_examples(sha, examples),
+            "episodes": len(episodes),
+            "infra_errors": sum(e.infra_error is not None for e in episodes),
+            "tokens": sum(e.prompt_tokens + e.completion_tokens for e in episodes),
+            "examples": self._archive.keep_examples(sha, sample_examples(episodes, random.Random(sha))),
+            "runs": runs,
+            "judged": f"{decision.verdict}: {decision.reason}" if decision else None,
         }
-        return Trial(None, fields)
+        if scored.n_tasks < len(self._evaluator.tasks) and parent is not None:
+            fields |= {name: _beside(parent, runs, name) for name in ("reward", "resolved")}
+        return fields
 
-    async def _evaluate(self, sha: str, path: Path, mode: Literal["test", "eval"]) -> EvalResult:
-        key = (sha, mode)
+    async def _run(
+        self, sha: str, path: Path, mode: str, tasks: Sequence[str] | None = None, again: int = 0
+    ) -> list[Episode]:
+        """The scored episodes of one evaluation.
+
+        Raises:
+            DesignFailed: by the design's fault.
+            RuntimeError: for a reason outside the design.
+        """
+        key = (sha, mode, tuple(tasks or ()), again)
         if key not in self._under_way:
-            self._under_way[key] = asyncio.ensure_future(self._evaluator.evaluate(sha, path, mode))
+            evaluation = self._evaluator.evaluate(sha, path, mode, tasks, again)
+            self._under_way[key] = asyncio.ensure_future(evaluation)
         running = self._under_way[key]
         try:
-            return await asyncio.shield(running)
+            result = await asyncio.shield(running)
         except asyncio.CancelledError:
             # Its subprocess is ended before the run's gateway is.
             running.cancel()
@@ -90,25 +170,33 @@ class Trials:
         finally:
             if running.done() and self._under_way.get(key) is running:
                 del self._under_way[key]
+        if result.status == "infra_error":
+            raise RuntimeError(f"evaluation could not be finished: {result.error}")
+        if result.status != "ok":
+            raise DesignFailed(result.error or "the evaluation failed without a message")
+        return [e for e in result.episodes if e.phase == "retrieve"]
+
+
+def runs_of(episodes: Sequence[Episode]) -> dict[str, dict[str, list[float]]]:
+    """Outcomes of all runs, by kind and task."""
+    runs: dict[str, dict[str, list[float]]] = {name: {} for name in OUTCOMES}
+    for e in sorted(episodes, key=lambda e: (e.task, e.repeat)):
+        for name in OUTCOMES:
+            runs[name].setdefault(e.task, []).append(round(float(getattr(e, name)), 6))
+    return runs
+
+
+def _beside(parent: Record, runs: dict[str, dict[str, list[float]]], outcome: str) -> float:
+    """The score on all tasks of a design that ran on some: its parent's, and by how much it differs on those."""
+    of_parent = parent.runs[outcome]
+    d = [sum(v) / len(v) - sum(of_parent[t]) / len(of_parent[t]) for t, v in runs[outcome].items()]
+    return min(1.0, max(0.0, getattr(parent, outcome) + sum(d) / len(d)))
 
 
 def behaviour(episodes: Sequence[Episode]) -> str | None:
     """16 hex digits, the same for designs that hand out the same texts; None when they hand out nothing, which many do
     for want of anything learned about these tasks."""
-    texts = {f"{e.task} {e.repeat}": render(e.memory_retrieved) for e in episodes if e.phase == "retrieve"}
+    texts = {f"{e.task} {e.repeat}": render(e.memory_retrieved) for e in episodes}
     if not any(texts.values()):
         return None
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode("utf-8")).hexdigest()[:16]
-
-
-def reason(result: EvalResult) -> str | None:
-    """Why a design failed; None when it did not.
-
-    Raises:
-        RuntimeError: the evaluation failed for a reason outside the design.
-    """
-    if result.status == "ok":
-        return None
-    if result.status == "infra_error":
-        raise RuntimeError(f"evaluation could not be finished: {result.error}")
-    return result.error or "the evaluation failed without a message"

@@ -129,11 +129,15 @@ async def _search(run: Run, number: int, seed: int, on_event: Callable[[Event], 
         rng=random.Random(seed),
         hints="none",
         selection=options.selection,
+        evaluation=options.evaluation,
+        confirm=options.confirm,
+        objective=options.objective,
         on_event=on_event,
     )
     await agent.forward(options.steps)
     # A tie goes to the earliest, as in an evolution.
-    return Search(number, seed, archive, max(_evolved(archive), key=lambda r: r.reward, default=None))
+    believed = archive.believed(options.objective)
+    return Search(number, seed, archive, max(_evolved(archive), key=lambda r: believed[r.sha], default=None))
 
 
 def _evolved(archive: Memo_Manager) -> list[Record]:

@@ -35,6 +35,7 @@ class Slow:
     def __init__(self, slots: int, seconds: float, seed: int) -> None:
         self._slots = asyncio.Semaphore(slots)
         self._seconds, self._seed = seconds, seed
+        self.tasks = [f"t{i}" for i in range(4)]
         self.spans: list[tuple[float, float]] = []
 
     async def evaluate(self, sha: str, path: Path, mode: str, *_: Any) -> EvalResult:
@@ -44,8 +45,9 @@ class Slow:
                 began = time.monotonic()
                 await asyncio.sleep(self._seconds * rng.lognormvariate(-(SIGMA**2) / 2, SIGMA))
                 self.spans.append((began, time.monotonic()))
-        tasks = [Episode(task=f"t{i}", phase="retrieve", repeat=1, reward=rng.random()) for i in range(4)]
-        return EvalResult("ok", [*tasks])
+        return EvalResult(
+            "ok", [Episode(task=t, phase="retrieve", repeat=1, reward=rng.random()) for t in self.tasks]
+        )
 
 
 async def measure(

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,16 +90,23 @@ class ReplayEvaluator:
 
     def __init__(self, before_each: Callable[[int, str, str], Any] | None = None) -> None:
         self.calls: list[tuple[str, str]] = []
-        self.finished: dict[tuple[str, str], EvalResult] = {}
+        self.finished: dict[tuple[Any, ...], EvalResult] = {}
         self.before_each = before_each
+        self.tasks = [bug.task for bug in ASKED]
 
-    async def evaluate(self, sha: str, path: Path, mode: str) -> EvalResult:
-        if (sha, mode) not in self.finished:
+    async def evaluate(
+        self, sha: str, path: Path, mode: str, tasks: Sequence[str] | None = None, again: int = 0
+    ) -> EvalResult:
+        key = (sha, mode, tuple(tasks or ()), again)
+        if key not in self.finished:
             self.calls.append((sha, mode))
             if self.before_each is not None:
                 await self.before_each(len(self.calls), sha, mode)
-            self.finished[sha, mode] = await self._run(path, mode)
-        return copy.deepcopy(self.finished[sha, mode])
+            self.finished[key] = await self._run(path, mode)
+        result = copy.deepcopy(self.finished[key])
+        if tasks is not None:
+            result.episodes = [e for e in result.episodes if e.task in tasks]
+        return result
 
     async def _run(self, path: Path, mode: str) -> EvalResult:
         try:

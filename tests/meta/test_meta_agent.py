@@ -23,8 +23,8 @@ from .conftest import PARENTS, STEPS, ReplayEvaluator, agent_for, evolve, open_a
 class Picky(ReplayEvaluator):
     """Does not let a layer of fixes through the examination."""
 
-    async def evaluate(self, sha: str, path: Path, mode: str):
-        result = await super().evaluate(sha, path, mode)
+    async def evaluate(self, sha: str, path: Path, mode: str, *more):
+        result = await super().evaluate(sha, path, mode, *more)
         if "FixesLayer" in path.read_text() and mode == "test":
             result.status, result.error = "design_error", "Traceback:\nTypeError: FixesLayer is not allowed"
         return result
@@ -161,8 +161,8 @@ def test_failed_designs_are_shown_to_the_meta_agent(new_archive, monkeypatch):
     monkeypatch.setattr(proposing, "ask_model", spy)
 
     class Hostile(ReplayEvaluator):
-        async def evaluate(self, sha: str, path: Path, mode: str):
-            result = await super().evaluate(sha, path, mode)
+        async def evaluate(self, sha: str, path: Path, mode: str, *more):
+            result = await super().evaluate(sha, path, mode, *more)
             if sha == path.stem.removeprefix("memo_structure_") and len(sha) == 8:
                 result.status, result.error = "design_error", "ValueError: broken on purpose"
             return result
@@ -395,6 +395,7 @@ def test_evolution_finds_a_design_better_than_no_memory_and_claude_md(new_archiv
         ({"status": "test"}, "evolve on the 'train' split"),
         ({"hints": "some"}, "unknown hints 'some'"),
         ({"selection": "best"}, "unknown selection policy 'best'"),
+        ({"objective": "resolved"}, "alma is defined on the reward, not on 'resolved'"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_line(new_archive, options, message):

@@ -115,3 +115,20 @@ def test_another_run_is_evolved_on_from_without_a_barrier(finished, new_archive,
     own = [p for p in archive.proposals if p.step > finished.step]
     assert [p.step for p in own] == [3] * PARENTS + [4] * PARENTS
     assert archive.entered == len(archive.proposals)
+
+
+def test_a_race_that_is_killed_and_resumed_at_another_concurrency_ends_the_same(new_archive):
+    """Racing and confirming depend on the parent and on the known archive; both are fixed when a proposal is begun."""
+    options = {"selection": "thompson", "evaluation": "race", "confirm": True, "objective": "resolved"}
+    whole = ReplayEvaluator()
+    reference = evolve(new_archive("reference"), whole, 1, PARENTS, **options)
+    assert any(mode == "confirm" for _, mode in whole.calls)
+
+    async def outage(number: int, sha: str, mode: str) -> None:
+        await asyncio.sleep(0.03 * (number * 7 % 5) if mode != "test" else 0)
+        if number == 24:
+            raise ConnectionError("model is down")
+
+    with pytest.raises(ConnectionError):
+        evolve(new_archive("outage"), ReplayEvaluator(outage), 5, PARENTS, **options)
+    assert evolve(new_archive("outage"), ReplayEvaluator(), 2, PARENTS, **options) == reference
