@@ -97,14 +97,14 @@ class Proposer:
             source = source or reply
             content, path = self._archive.keep_source(source)
             trial = Trial(problem) if problem else await self._trials.examine(content, path)
-            if trial.error is None and not sent_back and len(attempts) + 1 < EXAMINATIONS:
+            if trial.error is None and not sent_back:
                 trial = Trial(known.seems_like(trial.fields["behaviour"]), trial.fields)
                 sent_back = trial.error is not None
             if trial.error is None:
                 scored = await self._trials.score(content, path, parent, known.records)
                 trial = Trial(scored.error, trial.fields | scored.fields)
             attempts.append(Attempt(content, trial.error))
-            if trial.error is None or len(attempts) == EXAMINATIONS:
+            if trial.error is None or len(attempts) - sent_back == EXAMINATIONS:
                 break
             prompt = prompts.repair_prompt(source, trial.error, known.tried, self._hints)
             reply = await self._ask(proposal, prompt, len(attempts))

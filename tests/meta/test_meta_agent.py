@@ -261,7 +261,8 @@ def test_a_reply_without_code_is_sent_back_and_an_unusable_analysis_is_asked_for
 
     async def clumsy(path, body, purpose):
         answer = await usual(path, body, purpose)
-        asked.append((purpose, body["messages"][1]["content"]))
+        if "messages" in body:
+            asked.append((purpose, body["messages"][1]["content"]))
         if purpose in ("analyze", "generate") and len(body["messages"]) == 2:
             answer["choices"][0]["message"]["content"] = f"I would rather talk. {len(asked)}"
         return answer

