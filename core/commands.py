@@ -266,7 +266,8 @@ async def _evolve(run: Run) -> int:
     title = (
         f"{options.name}: {options.steps} steps of evolution, seed {options.seed}, {summary['wall_s']:.0f} s"
     )
-    tables.archive(archive, title, [*_evolution_notes(run, archive), *tables.model_note(options)])
+    notes = [*_evolution_notes(run, archive), *tables.model_note(options)]
+    tables.archive(archive, title, notes, options.objective)
     return EXIT_DONE
 
 
@@ -316,12 +317,14 @@ def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
             "reward": r.reward,
             "reward_se": r.reward_se,
             "resolved": r.resolved,
+            "tasks": r.tasks,
             "episodes": r.episodes,
             "infra_errors": r.infra_errors,
             "tokens": r.tokens,
             "cost_usd": spent.get(r.sha, (0, 0.0))[1],
             "generation": r.generation,
             "improve_score": r.improve_score,
+            "judged": r.judged,
             "error": r.error,
         }
         for r in archive.records

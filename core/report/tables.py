@@ -13,8 +13,9 @@ from rich.table import Table
 from core.experiments.evaluate import Row
 from core.experiments.power import ALPHA
 from core.experiments.statistics import Paired
-from core.memo_manager import Memo_Manager, Record
+from core.memo_manager import Memo_Manager, Objective, Record
 from core.options import OFFLINE, Options
+from core.pareto import design_points, front
 
 OFFLINE_NOTE = (
     "Model: offline, a search-based repair program and no language model. These numbers show that the machinery "
@@ -123,20 +124,28 @@ def short(number: int) -> str:
     return str(number)
 
 
-def archive(manager: Memo_Manager, title: str, notes: Sequence[str]) -> None:
-    """All designs of an evolution in the order they were entered."""
+def archive(manager: Memo_Manager, title: str, notes: Sequence[str], objective: Objective = "reward") -> None:
+    """All designs of an evolution in the order they were entered; the best in bold, the Pareto front starred."""
     table = Table(title=title, title_justify="left")
     for name in ("design", "parent", "gen"):
         table.add_column(name)
     for name in ("AVG reward", "SE", "resolved", "vs no_mem", "vs parent", "tasks", "visits"):
         table.add_column(name, justify="right")
+    table.add_column("believed" if objective == "reward" else f"believed {objective}", justify="right")
+    table.add_column("mem tokens", justify="right")
     table.add_column("status")
-    best = manager.best()
+    best, seen = manager.best(objective), design_points(manager, objective)
+    on_front = front(seen)
     for record in manager.records:
-        table.add_row(*_archive_cells(manager, record), style="bold" if record is best else None)
+        believed, tokens = seen.get(record.sha, (None, None))
+        more = ["" if believed is None else f"{believed:.3f}{'*' if record.sha in on_front else ' '}"]
+        more.append("" if tokens is None else f"{tokens:.0f}")
+        *cells, status = _archive_cells(manager, record)
+        table.add_row(*cells, *more, status, style="bold" if record is best else None)
     out = console()
     out.print(table)
-    for note in notes:
+    about = "believed: the score without what its tasks and luck gave it. *: no design gives more for as few tokens."
+    for note in [about, *notes]:
         out.print(note, markup=False, soft_wrap=True)
 
 
