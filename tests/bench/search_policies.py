@@ -1,0 +1,218 @@
+"""Which way of searching finds the better design for the same number of episodes?
+
+Every policy searches with the same seeds on the training half, until the designs in its archive have cost
+``--episodes`` runs of the agent, examinations included. What each search believed to be its best design after every proposal is then
+scored on the sealed test half. ``ours`` is ``--selection rank --evaluation race --confirm``.
+
+    python -m tests.bench.search_policies [--episodes 120] [--seeds 5] [--result_dir search-policies] [--plot FILE.png]
+
+All searches share one agent seed and one collection, so that a design that several come to is run once; intervals are
+over search seeds (t, 95 %) and hold for these tasks and this agent. The same command goes on with a run that was
+stopped. Other arguments are those of run_main.py (``--tasks``, ``--train_size``, ``--repeats``, ...).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import dataclasses
+import random
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.design_file import Design
+from core.eval_in_container import Evaluator
+from core.experiments.evaluate import evaluate_designs
+from core.experiments.statistics import paired_t
+from core.memo_manager import Memo_Manager
+from core.meta_agent import Event, MetaAgent, ProposalEnded
+from core.options import log_dir
+from core.progress import Progress
+from core.run import Run, open_run, split_of, tasks_of
+from evals.contract import EvalResult
+from evals.utils import gateway_client
+from evals.utils.sandbox import probe
+from run_main import options_from, parser
+
+POLICIES: dict[str, dict[str, Any]] = {
+    "random": {"selection": "random"},
+    "alma": {"selection": "alma"},
+    "ours": {"selection": "rank", "evaluation": "race", "confirm": True},
+}
+MANY_STEPS = 1000
+BASELINE_EPISODES = ("no_mem", "claude_md")
+
+
+class Enough(Exception):
+    """The search has had its episodes."""
+
+
+class Counting:
+    """Counts the agent's runs that each source took in this search, whether or not another search had paid for them."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self.tasks = evaluator.tasks
+        self.episodes: Counter[str] = Counter()
+
+    async def evaluate(
+        self, sha: str, path: Path, mode: str, tasks: Sequence[str] | None = None, again: int = 0
+    ) -> EvalResult:
+        result = await self._evaluator.evaluate(sha, path, mode, tasks, again)
+        self.episodes[sha] += sum(e.phase == "retrieve" for e in result.episodes)
+        return result
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``best`` are (episodes so far, SHA of what was believed to be the best, its training reward)."""
+
+    policy: str
+    seed: int
+    archive: Memo_Manager
+    best: list[tuple[int, str, float]]
+
+    def at(self, episodes: int) -> str:
+        """The best design when so many episodes had been run."""
+        return [sha for used, sha, _ in self.best if used <= episodes or used == self.best[0][0]][-1]
+
+
+async def search(run: Run, policy: str, seed: int, budget: int) -> Curve:
+    folder = run.folder / "searches" / f"{policy}-{seed}"
+    archive = Memo_Manager.restore(folder, run.memo_archive / run.options.task_type, run.progress.say)
+    counting = Counting(run.evaluator(split_of(run.options, run.tasks)))
+    gateway_client.connect(run.gateway.socket_path, run.gateway.issue_token({"design": f"{policy} {seed}"}))
+    best: list[tuple[int, str, float]] = []
+
+    def on_event(event: Event) -> None:
+        if not isinstance(event, ProposalEnded) or archive.best() is None or event.proposal.step == 0:
+            return
+        contents = {a.content for r in archive.records for a in r.attempts} | set(BASELINE_EPISODES)
+        contents |= {a.content for p in archive.proposals for a in p.attempts}
+        used = sum(counting.episodes[sha] for sha in contents)
+        if used > budget:
+            raise Enough
+        found = archive.best()
+        best.append((used, found.sha, found.reward))
+
+    agent = MetaAgent(
+        *(run.options.task_type, run.options.meta_model, run.options.execution_model, "train"),
+        evaluator=counting,
+        archive=archive,
+        rng=random.Random(seed),
+        on_event=on_event,
+        **POLICIES[policy],
+    )
+    try:
+        await agent.forward(MANY_STEPS)
+    except Enough:
+        pass
+    run.progress.say(f"{policy} {seed}: {len(best)} proposals in {best[-1][0]} episodes, best {best[-1][1]}")
+    return Curve(policy, seed, archive, best)
+
+
+async def measure(budget: int, seeds: int, plot: str | None, arguments: list[str]) -> None:
+    asked = parser().parse_args(arguments)
+    if (log_dir() / asked.result_dir / "options.json").exists():
+        asked = parser().parse_args(["--resume", asked.result_dir])
+    options = options_from(asked)
+    folder = log_dir() / options.name
+    tasks = tasks_of(options)
+    with Progress() as progress:
+        async with open_run(
+            options, folder, tasks, probe(options.sandbox), progress, reopen=folder.exists()
+        ) as run:
+            curves = [
+                await search(run, policy, seed, budget) for seed in range(1, seeds + 1) for policy in POLICIES
+            ]
+            grid = [round(budget * share) for share in (0.25, 0.5, 0.75, 1.0)]
+            found = {c.at(n): c.archive for c in curves for n in grid}
+            designs = [Design(sha, archive.path(archive.find(sha))) for sha, archive in found.items()]
+            no_mem = curves[0].archive.find("no_mem")
+            designs = [Design("no_mem", curves[0].archive.path(no_mem)), *designs]
+            split = split_of(dataclasses.replace(options, status="test"), run.tasks)
+            rows = await evaluate_designs(run, run.evaluator(split), designs)
+    test = {row.design: row.score.reward for row in rows if row.score}
+    report(curves, grid, test, folder, plot)
+
+
+def report(
+    curves: list[Curve], grid: list[int], test: dict[str, float], folder: Path, plot: str | None
+) -> None:
+    scores = {
+        policy: np.array([[test[c.at(n)] for n in grid] for c in curves if c.policy == policy])
+        for policy in POLICIES
+    }
+    seeds = len(scores["ours"])
+    print(f"\ntest reward of the best design so far, {seeds} search seeds; no memory: {test['no_mem']:.3f}")
+    print(f"{'episodes':>10}" + "".join(f"{policy:>26}" for policy in POLICIES))
+    for at, n in enumerate(grid):
+        cells = [paired_t(scores[policy][:, at]) for policy in POLICIES]
+        print(
+            f"{n:>10}" + "".join(f"{c.delta:>9.3f} [{c.interval[0]:.3f}, {c.interval[1]:.3f}]" for c in cells)
+        )
+    for other in ("random", "alma"):
+        d = paired_t(scores["ours"][:, -1] - scores[other][:, -1])
+        print(
+            f"ours - {other} at the end, paired by seed: {d.delta:+.3f} [{d.interval[0]:+.3f}, {d.interval[1]:+.3f}]"
+        )
+    for policy in POLICIES:
+        ends = [c for c in curves if c.policy == policy]
+        promised = np.mean([c.best[-1][2] for c in ends])
+        kept = np.mean([test[c.at(grid[-1])] for c in ends])
+        evaluated = np.mean([sum(r.reward is not None for r in c.archive.records) for c in ends])
+        print(
+            f"{policy}: {evaluated:.1f} designs scored; the best promised {promised:.3f} in search, kept {kept:.3f}"
+        )
+    path = folder / "search_policies.csv"
+    with open(path, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["policy", "seed", "episodes", "design", "train_reward", "test_reward"])
+        for c in curves:
+            writer.writerows(
+                [c.policy, c.seed, used, sha, reward, test.get(sha, "")] for used, sha, reward in c.best
+            )
+    print(f"every point: {path}")
+    if plot:
+        _draw(scores, grid, test["no_mem"], plot)
+
+
+def _draw(scores: dict[str, np.ndarray], grid: list[int], no_mem: float, path: str) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, ax = pyplot.subplots(figsize=(6, 3.6))
+    for shift, (policy, values) in enumerate(scores.items()):
+        found = [paired_t(values[:, at]) for at in range(len(grid))]
+        half = [f.delta - f.interval[0] for f in found]
+        ax.errorbar(
+            np.array(grid) + 2 * shift, [f.delta for f in found], half, capsize=3, marker="o", label=policy
+        )
+    ax.axhline(no_mem, linestyle=":", color="grey", label="no memory")
+    ax.set(xlabel="episodes of the search", ylabel="test reward of its best design (offline model)")
+    ax.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    own = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    own.add_argument("--episodes", type=int, default=120)
+    own.add_argument("--seeds", type=int, default=5)
+    own.add_argument("--plot")
+    chosen, rest = own.parse_known_args(sys.argv[1:])
+    defaults = ["--repeats", "1", *([] if "--result_dir" in rest else ["--result_dir", "search-policies"])]
+    asyncio.run(measure(chosen.episodes, chosen.seeds, chosen.plot, [*defaults, *rest]))
+
+
+if __name__ == "__main__":
+    main()
