@@ -23,6 +23,8 @@ from core.selection import Candidate
 from evals.contract import write_atomic, write_json_atomic
 
 SCHEMA = 1
+OUTCOMES = ("reward", "resolved", "memory_tokens")
+"""What is kept of every run of a scored design."""
 Objective = Literal["reward", "resolved"]
 
 
@@ -225,12 +227,12 @@ class Memo_Manager:
             write_atomic(path, encoded)
         return content, path
 
-    def keep_examples(self, sha: str, examples: list[dict[str, Any]]) -> str:
-        """Store a design's sampled trajectories; returns the reference for its record."""
+    def keep_examples(self, name: str, examples: list[dict[str, Any]]) -> str:
+        """Store sampled trajectories of a design; returns the reference for its record."""
         folder = self.run_dir / "examples"
         folder.mkdir(parents=True, exist_ok=True)
-        write_json_atomic(folder / f"{sha}.json", examples)
-        return f"examples/{sha}.json"
+        write_json_atomic(folder / f"{name}.json", examples)
+        return f"examples/{name}.json"
 
     def begin(self, proposals: list[Proposal]) -> None:
         """Take proposals up, all of one step, and count the visits of their parents."""
@@ -378,7 +380,7 @@ class Memo_Manager:
             self.origin = data["origin"]
             version, internal, gauss = data["rng_state"]
             self.rng_state = (version, tuple(internal), gauss)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{path}: not a readable archive: {error}") from error
         for name in (name for r in self.records for name in (r.sha, r.path, r.examples) if name is not None):
             if not re.fullmatch(r"(?:\w+/)?\w[\w.-]*", name):  # it may come from others
@@ -397,6 +399,14 @@ def record_of(data: dict[str, Any]) -> Record:
     """A record as ``archive.json`` holds it.
 
     Raises:
-        TypeError, KeyError: it is none.
+        TypeError, KeyError, ValueError, AttributeError: it is none.
     """
-    return Record(**{**data, "attempts": [Attempt(**a) for a in data["attempts"]]})
+    runs = {
+        outcome: {task: [float(value) for value in values] for task, values in of_task.items()}
+        for outcome, of_task in data.get("runs", {}).items()
+    }
+    if runs and (
+        set(runs) != set(OUTCOMES) or not all(v for of_task in runs.values() for v in of_task.values())
+    ):
+        raise ValueError(f"the runs of {data['sha']} are not {', '.join(OUTCOMES)} by task")
+    return Record(**{**data, "runs": runs, "attempts": [Attempt(**a) for a in data["attempts"]]})

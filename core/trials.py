@@ -21,16 +21,13 @@ from core.design_file import NO_MEMORY
 from core.examples import sample_examples
 from core.experiments.racing import Decision, decide, looks
 from core.experiments.statistics import score, task_means
-from core.memo_manager import Memo_Manager, Objective, Record
+from core.memo_manager import OUTCOMES, Memo_Manager, Objective, Record
 from core.posterior import beliefs
 from evals.contract import Episode, EvalResult
 from evals.workflows.memory_calls import render
 
 if TYPE_CHECKING:
     from core.eval_in_container import Evaluates
-
-OUTCOMES = ("reward", "resolved", "memory_tokens")
-"""What is kept of every run of a scored design."""
 
 
 class DesignFailed(Exception):
@@ -130,6 +127,8 @@ class Trials:
     ) -> dict[str, Any]:
         scored = score(episodes)
         runs = runs_of(episodes)
+        # Another proposal of this source, beside other designs, may take more or fewer runs, and has other examples.
+        name = f"{sha}-{len(episodes)}" if self._race or self._confirm else sha
         fields = {
             "reward": scored.reward,
             "reward_se": None if math.isnan(scored.reward_se) else scored.reward_se,
@@ -138,7 +137,7 @@ class Trials:
             "episodes": len(episodes),
             "infra_errors": sum(e.infra_error is not None for e in episodes),
             "tokens": sum(e.prompt_tokens + e.completion_tokens for e in episodes),
-            "examples": self._archive.keep_examples(sha, sample_examples(episodes, random.Random(sha))),
+            "examples": self._archive.keep_examples(name, sample_examples(episodes, random.Random(sha))),
             "runs": runs,
             "judged": f"{decision.verdict}: {decision.reason}" if decision else None,
         }

@@ -1,8 +1,9 @@
 """Which way of searching finds the better design for the same number of episodes?
 
 Every policy searches with the same seeds on the training half, until the designs in its archive have cost
-``--episodes`` runs of the agent, examinations included. What each search believed to be its best design after every proposal is then
-scored on the sealed test half. ``ours`` is ``--selection rank --evaluation race --confirm``.
+``--episodes`` runs of the agent, examinations included. What each search believed to be its best design after a
+quarter, half, three quarters and all of them is then scored on the sealed test half. ``ours`` is ``--selection rank
+--evaluation race --confirm``.
 
     python -m tests.bench.search_policies [--episodes 120] [--seeds 5] [--result_dir search-policies] [--plot FILE.png]
 

@@ -55,6 +55,15 @@ CASES = {
     ),
     "only the control": (["--experiment", "h1", "--memo_SHA", "no_mem"], "only the control"),
     "builds without h1": (["--status", "test", "--memo_SHA", "no_mem", "--builds", "2"], "--experiment h1"),
+    "a race of memories that learn on": (
+        ["--evaluation", "race", "--rollout_type", "sequential"],
+        "--rollout_type batched",
+    ),
+    "a race without evolution": (
+        ["--status", "test", "--memo_SHA", "no_mem", "--evaluation", "race"],
+        "--evaluation goes with evolution",
+    ),
+    "alma by another objective": (["--objective", "resolved"], "--selection alma"),
     "plan without h1": (["--plan"], "--experiment h1"),
     "plan from nothing": (["--experiment", "h1", "--memo_SHA", "claude_md", "--plan", "nothing"], "nothing"),
     "plan from outside": (["--experiment", "h1", "--memo_SHA", "claude_md", "--plan", "../x"], "../x"),

@@ -226,6 +226,15 @@ def test_a_broken_checkpoint_is_named(new_archive, text):
         new_archive("broken")
 
 
+@pytest.mark.parametrize("runs", [[1], {"reward": {}}, {"reward": {"t": ["x"]}}, {"reward": {"t": []}}])
+def test_runs_that_are_none_are_named(finished, reference, tmp_path, runs):
+    broken = json.loads(reference)
+    broken["records"][1]["runs"] = runs
+    (tmp_path / "archive.json").write_text(json.dumps(broken))
+    with pytest.raises(ValueError, match="not a readable archive"):
+        Memo_Manager.load(tmp_path, finished.designs_dir)
+
+
 def test_a_missing_design_file_is_named(new_archive):
     archive = new_archive("gone")
     evolve(archive)

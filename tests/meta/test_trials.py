@@ -80,9 +80,7 @@ def test_a_better_one_is_accepted_on_two_thirds_and_one_hardly_better_needs_them
     assert [n for _, n, _ in calls] == [5, 5, 4] and fields["tasks"] == 14
     whole, calls, _ = scored(archive, 0.01)
     assert [n for _, n, _ in calls] == [14]
-    assert {k: v for k, v in fields.items() if k != "judged"} == {
-        k: v for k, v in whole.items() if k != "judged"
-    }
+    assert all(fields[name] == whole[name] for name in fields if name not in ("judged", "examples"))
 
 
 def test_a_parent_that_was_stopped_early_is_raced_on_the_tasks_it_ran_on(archive):
@@ -96,6 +94,12 @@ def test_a_parent_that_was_stopped_early_is_raced_on_the_tasks_it_ran_on(archive
     assert made.calls == [("eval", 5, 0)] and trial.fields["judged"].startswith(
         "reject: all tasks were needed"
     )
+
+
+def test_two_races_of_one_source_do_not_write_over_each_others_examples(archive):
+    short, long = scored(archive, -0.2, race=True)[0], scored(archive, 0.01, race=True)[0]
+    assert short["examples"] != long["examples"]
+    assert all((archive.run_dir / fields["examples"]).is_file() for fields in (short, long))
 
 
 def test_what_would_be_the_best_is_completed_and_run_again_with_another_seed(archive):
