@@ -87,7 +87,8 @@ class Curve:
 
 async def search(run: Run, policy: str, seed: int, budget: int) -> Curve:
     folder = run.folder / "searches" / f"{policy}-{seed}"
-    archive = Memo_Manager.restore(folder, run.memo_archive / run.options.task_type, run.progress.say)
+    # Gone through again from its beginning: finished evaluations and calls are read, and counted, not made.
+    archive = Memo_Manager(folder, run.memo_archive / run.options.task_type)
     counting = Counting(run.evaluator(split_of(run.options, run.tasks)))
     gateway_client.connect(run.gateway.socket_path, run.gateway.issue_token({"design": f"{policy} {seed}"}))
     best: list[tuple[int, str, float]] = []

@@ -1,7 +1,7 @@
 """Kills an evolution at seeded random points and resumes it: its archive, its scores and its trajectories must equal
 those of the run that nobody disturbed, and no call that was answered may be made again.
 
-    python -m tests.reliability.kill_points [--points 20] [--seed 1]
+    python -m tests.reliability.kill_points [--points 20] [--seed 1] [flags of an evolution: --selection rank ...]
 
 The parent, a process of an evaluation, everything, or everything with the damage of a power cut, in turn; a third of
 the resumed runs are killed once more. Offline model, two smoke tasks, one step of evolution.
@@ -22,13 +22,15 @@ from tests.reliability.runs import KILLS, SAMPLES, calls, damage, finish, result
 EVOLVE = ["--status", "train", "--train_size", "2", "--steps", "1", "--repeats", "1", "--tasks", str(SAMPLES)]
 
 
-def disturbed(logs: Path, name: str, kind: str, at: list[int], rng: random.Random) -> list[str]:
+def disturbed(
+    logs: Path, name: str, kind: str, at: list[int], rng: random.Random, evolve: list[str]
+) -> list[str]:
     """Run with a kill at each of these numbers of calls, then to the end; returns what is wrong.
 
     A child's death is the running parent's to repair; after the others the run is resumed.
     """
     folder, wrong, finished = logs / name, [], {}
-    process = start(logs, *EVOLVE, "--result_dir", name)
+    process = start(logs, *evolve, "--result_dir", name)
     for number in at:
         if not wait_for_calls(folder, number, process):
             break
@@ -61,13 +63,14 @@ def main() -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--points", type=int, default=20)
     p.add_argument("--seed", type=int, default=1)
-    args = p.parse_args()
+    args, flags = p.parse_known_args()
+    evolve = [*EVOLVE, *flags]
     rng = random.Random(args.seed)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder) / "logs"
         started = time.monotonic()
-        finish(start(logs, *EVOLVE, "--result_dir", "undisturbed"))
+        finish(start(logs, *evolve, "--result_dir", "undisturbed"))
         total = len(calls(logs / "undisturbed"))
         print(f"undisturbed: {total} calls, {time.monotonic() - started:.0f} s", flush=True)
         for point in range(args.points):
@@ -75,7 +78,7 @@ def main() -> int:
             at = sorted(rng.randrange(1, total) for _ in range(1 if rng.random() < 2 / 3 else 2))
             started, name = time.monotonic(), f"point-{point + 1}"
             print(f"  {name}: {kind} at {', '.join(map(str, at))} of {total} calls", flush=True)
-            wrong = disturbed(logs, name, kind, at, rng)
+            wrong = disturbed(logs, name, kind, at, rng, evolve)
             wrong += differences(logs / "undisturbed", logs / name)
             if len(calls(logs / name)) != total:
                 wrong.append(
