@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.memo_manager import Memo_Manager, Record
@@ -10,6 +10,7 @@ from core.pareto import design_points, front
 from core.report import tables
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text(max_size=3), st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1))
 def test_the_front_dominates_all_others_and_none_of_its_own(points):
     found = front(points)
