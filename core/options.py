@@ -65,6 +65,8 @@ class Options:
     tpm: int | None = None
     history_limit: int | None = None
     action_space: str = "seed"
+    repo_cache: str | None = None
+    environments: str | None = None
 
     @property
     def models(self) -> list[str]:

@@ -1,0 +1,126 @@
+"""Reads what the launcher has told of a run, and writes it as the lines of the log that the harness would have parsed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+REASON_ON_ITS_LINE = (7, 3)  # the pytest from which on the summary gives a reason behind " - "
+REASON_WHEN_VERBOSE = (7, 0)
+
+
+@dataclass
+class Orders:
+    """What the launcher is told: the submission's files, in which no hook may be registered, and the records' key."""
+
+    changed: Sequence[str] = ()
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+    def to_bytes(self) -> bytes:
+        return zlib.compress(json.dumps({"changed": list(self.changed), "key": self.key.hex()}).encode())
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the test command.
+
+    Attributes:
+        started: the launcher was there.
+        complete: it came to its end; exit code and records agree. Nothing else is believed.
+        tampered: the channel, or pytest, was interfered with.
+        exit_code: of the test command.
+        lines: the log that pytest's summary, or unittest, would have printed.
+        printed: lines with a status that tests have printed.
+        reasons: why tests failed, by their ids.
+    """
+
+    started: bool
+    complete: bool = False
+    tampered: bool = False
+    exit_code: int = 0
+    lines: tuple[str, ...] = ()
+    printed: tuple[str, ...] = ()
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def read_run(orders: Orders, channel: bytes, exit_code: int | None) -> Run:
+    """Judge one run by its records and its exit code."""
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(channel.split(b"\n")[:-1]):
+        record = _signed(orders.key, number, line)
+        if record is None:
+            return Run(bool(records), tampered=True)
+        records.append(record)
+    if not records:
+        return Run(False)
+    reasons = {r["id"]: r["why"] for r in records if r["kind"] in ("test", "error") and r["why"]}
+    if any(record["kind"] == "tampered" for record in records):
+        return Run(True, tampered=True, reasons=reasons)
+    last = records[-1]
+    if last["kind"] != "finish" or not channel.endswith(b"\n") or exit_code != last["code"] & 0xFF:
+        return Run(True, reasons=reasons)
+    lines = _unittest_lines(records) or _pytest_lines(records)
+    printed = [record["line"] for record in records if record["kind"] == "printed"]
+    return Run(True, True, False, last["code"], tuple(lines), tuple(printed), reasons)
+
+
+def _signed(key: bytes, number: int, line: bytes) -> dict[str, Any] | None:
+    """The record in a line; None when the signature or the number is wrong."""
+    text, _, signature = line.rpartition(b" ")
+    expected = hashlib.blake2b(text, key=key, digest_size=32).hexdigest().encode()
+    if not hmac.compare_digest(signature, expected):
+        return None
+    record = json.loads(text)
+    return record if record["n"] == number else None
+
+
+def _unittest_lines(records: Sequence[dict[str, Any]]) -> list[str]:
+    text = "".join(record["text"] for record in records if record["kind"] == "unittest")
+    return text.split("\n") if text else []
+
+
+_SUMMARY = ("PASSED", "XFAIL", "XPASS", "ERROR", "FAILED")  # the order of pytest's short summary for -rA
+_INTERNAL_ERROR = 3  # exit code after which pytest prints no summary
+
+
+def _pytest_lines(records: Sequence[dict[str, Any]]) -> list[str]:
+    session = next((record for record in records if record["kind"] == "session"), None)
+    if session is None:
+        return []
+    version = tuple(int(part) for part in session["pytest"].split(".")[:2] if part.isdigit())
+    tests = [record for record in records if record["kind"] == "test"]
+    errors = [{**record, "word": "ERROR"} for record in records if record["kind"] == "error"]
+    lines = []
+    if session["verbose"] > 0 and session["style"] == "classic":
+        lines += [_verbose(record, version) for record in tests]
+    for word in _SUMMARY if records[-1]["code"] != _INTERNAL_ERROR else ():
+        lines += [_summary(record, version) for record in [*errors, *tests] if record["word"] == word]
+    return lines
+
+
+def _verbose(record: dict[str, Any], version: tuple[int, ...]) -> str:
+    reasoned = record["word"] in ("SKIPPED", "XFAIL") and version >= REASON_WHEN_VERBOSE
+    return f"{record['id']} {record['word']}" + (f" ({record['why']})" if reasoned and record["why"] else "")
+
+
+def _summary(record: dict[str, Any], version: tuple[int, ...]) -> str:
+    reasoned = record["word"] in ("FAILED", "ERROR") or version >= REASON_ON_ITS_LINE
+    return f"{record['word']} {record['id']}" + (f" - {record['why']}" if reasoned and record["why"] else "")
+
+
+def sympy_lines(lines: Sequence[str]) -> list[str]:
+    """pytest's summary as sympy's own runner would tell it: functions, without their files."""
+    ends = {"PASSED": "ok", "FAILED": "F", "ERROR": "E"}
+    told = []
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        file, _, test = rest.partition(" - ")[0].partition("::")
+        if word in ends and test:
+            told.append(f"{test} {ends[word]}")
+    return told
