@@ -168,8 +168,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--check_tasks",
         action="store_true",
-        help="of swebench: tasks: build their environments, grade the solution and no change --repeats times, list which "
-        "are usable and why others are not, and write those that are into a file",
+        help="of swebench: tasks: build their environments, grade the solution and no change --repeats times, list "
+        "which are usable and why others are not, and write those that are into a file",
     )
     add(
         "--train_size",

@@ -66,7 +66,7 @@ class _Unusable(Exception):
 async def check(
     task: Task, bases: Path, rooms: GradingRooms, repeats: int, say: Callable[[str], None]
 ) -> Checked:
-    """Prepare an instance and grade its solution and no change ``repeats`` times; never raises for what is wrong with it.
+    """Prepare an instance; grade its solution and no change ``repeats`` times. What is wrong with it is no exception.
 
     Args:
         bases: existing folder; the instance's base is there while it is checked.

@@ -73,7 +73,7 @@ async def run_tests(
     environment["variables"] |= asked.variables
     taken = source_changes(task, base, changes)
     flags = [flag.removesuffix(" (left out)") for flag in scan_changes(base, taken).flags]
-    async with rooms.room_with(environment, (LAUNCHER, LAUNCHER_INSIDE), _limits(task)) as session:
+    async with rooms.room_with(environment, (LAUNCHER, LAUNCHER_INSIDE), grading_limits(task)) as session:
         changed = await lay_out(task, base, taken, session.workspace)
         orders = Orders([name for name in changed if not _has_hooks(base / name)])
         command = ["python", f"{LAUNCHER_INSIDE}/alma_official_run.py", asked.how, *asked.words]
@@ -85,7 +85,7 @@ async def run_tests(
     return Graded(statuses, counts, flags, run.reasons, ended)
 
 
-def _limits(task: Task) -> Limits:
+def grading_limits(task: Task) -> Limits:
     environment = task.official.environment
     return Limits(
         wall_s=environment.test_timeout,

@@ -1,4 +1,4 @@
-"""What SWE-bench says of a task beyond its row's common fields: how its tests are run, counted, and in what environment."""
+"""What SWE-bench says of a task beyond the fields of any task: how its tests are run and counted, and where."""
 
 from __future__ import annotations
 

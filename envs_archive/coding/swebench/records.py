@@ -1,4 +1,4 @@
-"""Reads what the launcher has told of a run, and writes it as the lines of the log that the harness would have parsed."""
+"""Reads what the launcher has told of a run, and words it as the log that the harness would have parsed."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def sympy_lines(lines: Sequence[str]) -> list[str]:
     told = []
     for line in lines:
         word, _, rest = line.partition(" ")
-        file, _, test = rest.partition(" - ")[0].partition("::")
+        _file, _, test = rest.partition(" - ")[0].partition("::")
         if word in ends and test:
             told.append(f"{test} {ends[word]}")
     return told

@@ -25,7 +25,7 @@ from evals.utils.subprocesses import start_process
 from ..pytest_settings import import_roots
 from ..tasks import Task
 from ..workspace import CACHE_FOLDERS, make_workspace
-from .official import digest
+from .official import INSTALL, digest
 from .venvs import MARKER, EnvironmentFault, Venv, build_venv, find_venv, home, locked, run
 
 INSTALL_LIMITS = Limits(wall_s=3600, cpu_s=0, memory_mb=0, processes=512, file_mb=0, disk_mb=0)
@@ -124,7 +124,13 @@ async def _install(task: Task, tree: Path, venv: Venv, site: Path, kind: Sandbox
     _copy_scripts(venv, site)
     before = _listing(tree)
     installable = any((tree / name).exists() for name in ("setup.py", "setup.cfg", "pyproject.toml"))
-    for command in task.official.environment.install if installable else ():
+    commands = task.official.environment.install
+    if commands == (INSTALL,) and not installable:
+        commands = ()
+    if not commands:
+        roots = [WORKSPACE, *(f"{WORKSPACE}/{name}" for name in import_roots(tree))]
+        (own / "workspace.pth").write_text("".join(f"{root}\n" for root in roots))
+    for command in commands:
         code, output = await _sandboxed(task, command, tree, venv, site, kind)
         if code:
             (site / "install.log").write_text(output, encoding="utf-8")

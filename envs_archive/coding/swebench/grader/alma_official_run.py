@@ -158,7 +158,7 @@ def make_plugin(orders, send, pytest):
 
 
 def run_pytest(orders, send, words):
-    sys.argv = ["pytest"] + words
+    sys.argv = ["pytest", *words]
     import pytest
 
     return pytest.main(words, plugins=[make_plugin(orders, send, pytest)])
@@ -185,12 +185,22 @@ def record_unittest(send):
     }
     for name, text in ends.items():
         setattr(result, name, telling(getattr(result, name), lambda self, *_, text=text: text))
-    result.addSkip = telling(result.addSkip, lambda self, test, reason: "skipped {0!r}\n".format(reason))
+    result.addSkip = telling(result.addSkip, lambda self, test, reason: f"skipped {reason!r}\n")
+    if sys.version_info >= (3, 11):
+        add_subtest = result.addSubTest
+
+        def told_subtest(self, test, subtest, err):
+            if err is not None:
+                end = "FAIL" if issubclass(err[0], test.failureException) else "ERROR"
+                send("unittest", text=f"\n  {self.getDescription(subtest)} ... {end}\n")
+            return add_subtest(self, test, subtest, err)
+
+        result.addSubTest = told_subtest
     print_list = result.printErrorList
 
     def told_list(self, flavour, errors):
         for test, _ in errors:
-            send("unittest", text="{}: {}\n".format(flavour, self.getDescription(test)))
+            send("unittest", text=f"{flavour}: {self.getDescription(test)}\n")
         return print_list(self, flavour, errors)
 
     result.printErrorList = told_list
