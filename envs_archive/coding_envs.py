@@ -246,7 +246,7 @@ def _session(
     environment = row.get("environment")
     if environment is None:
         return Session(kind, workspace, command_limits(config), env=import_path(row["base"]))
-    limits = command_limits({**config, "memory_mb": environment["memory_mb"] or config["memory_mb"]})
+    limits = command_limits({**config, "memory_mb": environment["memory_mb"]})
     shown = [(Path(path), path) for path in environment["folders"]]
     return Session(kind, workspace, limits, readonly=shown, command_env=environment["variables"])
 

@@ -191,19 +191,23 @@ async def _export_local(repository: Path, commit: str, tree: Path) -> None:
         folder = (repository / folder.read_text(encoding="utf-8").partition(":")[2].strip()).resolve()
     tree.mkdir()
     index = tree.with_name("index")
-    reading = {"GIT_DIR": str(folder), "GIT_INDEX_FILE": str(index), "GIT_NO_LAZY_FETCH": "1"}
+    reading = {"GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(index)}
+    reading["GIT_NO_LAZY_FETCH"] = "1"
     try:
         await _git(tree, "cat-file", "-e", f"{commit}^{{commit}}", variables=reading)
     except WorkspaceError as error:
         raise WorkspaceError(f"commit {commit} is not in {repository}") from error
     await _git(tree, "read-tree", commit, variables=reading)
-    with contextlib.suppress(WorkspaceError):  # what it could not write is looked for below
+    why = ""
+    try:
         await _git(tree, "checkout-index", "-a", "-f", f"--prefix={tree}/", variables=reading)
+    except WorkspaceError as error:
+        why = f" ({error})"
     listed = (await _git(tree, "ls-files", "-s", "-z", variables=reading)).split("\0")[:-1]
     files = [line.partition("\t")[2] for line in listed if not line.startswith("160000 ")]
     missing = [name for name in files if name.endswith(".py") and not os.path.lexists(tree / name)]
     if missing:
-        raise WorkspaceError(f"{repository} lacks {len(missing)} files of commit {commit}: {missing[0]}")
+        raise WorkspaceError(f"{repository} lacks {len(missing)} files of commit {commit}: {missing[0]}{why}")
     index.unlink()
 
 

@@ -310,9 +310,7 @@ class Session:
         pairs = [(WORKSPACE, str(self.workspace)), ("/tmp", str(self._private))]
         # A checkout below /tmp: its interpreter keeps its path.
         pairs += [(prefix, prefix) for prefix in {sys.prefix, sys.base_prefix}]
-        self._names = _Names(
-            pairs + [(inside, str(host)) for host, inside in self._readonly if inside != str(host)]
-        )
+        self._names = _Names(pairs + [(inside, str(host)) for host, inside in self._readonly])
         given = {name: self._names.to_host(value) for name, value in self._env.items()}
         private = {
             "HOME": str(self._private / "home"),

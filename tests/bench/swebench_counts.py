@@ -23,20 +23,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from swebench.harness.grading import get_eval_report, get_logs_eval  # noqa: E402
-from swebench.harness.log_parsers import PARSER_REGISTRY  # noqa: E402
-from swebench.types import TestSpec  # noqa: E402
+from swebench.harness.grading import get_eval_report, get_logs_eval
+from swebench.harness.log_parsers import PARSER_REGISTRY
+from swebench.types import TestSpec
 
-from envs_archive.coding.clean_tree import lay_out  # noqa: E402
-from envs_archive.coding.grading import changes_from_patch  # noqa: E402
-from envs_archive.coding.grading_rooms import GradingRooms  # noqa: E402
-from envs_archive.coding.swebench.counting import PARSERS  # noqa: E402
-from envs_archive.coding.swebench.grading import Graded, grading_limits, run_tests  # noqa: E402
-from envs_archive.coding.swebench.sites import install, mounted, provide  # noqa: E402
-from envs_archive.coding.swebench.source import load_source  # noqa: E402
-from envs_archive.coding.tasks import Task  # noqa: E402
-from envs_archive.coding.workspace import prepare_base  # noqa: E402
-from evals.utils.sandbox import Limits, probe  # noqa: E402
+from envs_archive.coding.clean_tree import lay_out
+from envs_archive.coding.grading import changes_from_patch
+from envs_archive.coding.grading_rooms import GradingRooms
+from envs_archive.coding.swebench.counting import PARSERS
+from envs_archive.coding.swebench.grading import Graded, grading_limits, run_tests
+from envs_archive.coding.swebench.sites import install, mounted, provide
+from envs_archive.coding.swebench.source import load_source
+from envs_archive.coding.tasks import Task
+from envs_archive.coding.workspace import prepare_base
+from evals.utils.sandbox import Limits, probe
 
 LOG_BYTES = 64 << 20
 
@@ -91,13 +91,16 @@ def compare(task: Task, row: dict, log: str, ours: Graded) -> tuple[str, bool]:
     text = (
         f"parser {'same' if same_parser else 'DIFFERS'}, counts {'same' if same_counts else 'DIFFER'} "
         f"({len(f2p)}/{len(task.fail_to_pass)} {len(p2p)}/{len(task.pass_to_pass)} "
-        f"{'resolved' if resolved else 'not resolved'}), {len(theirs)} statuses, {len(differ)} differ {differ[:2] or ''}"
+        f"{'resolved' if resolved else 'not resolved'}), {len(theirs)} statuses, {len(differ)} differ"
+        + "".join(f"; {t}: {theirs.get(t)}, ours {ours.statuses.get(t)}" for t in differ[:2])
     )
     return text, same_parser and same_counts
 
 
 async def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tasks", required=True)
     parser.add_argument("--repo_cache")
     parser.add_argument("--environments")

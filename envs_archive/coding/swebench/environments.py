@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from .official import INSTALL, SAME_PYTHON, TEST_SECONDS, Environment
+from .official import INSTALL, MEMORY_MB, SAME_PYTHON, TEST_SECONDS, Environment
 
 _KEYS = frozenset(
     {"name", "repo", "versions", "instances", "python", "packages", "requirements", "install", "variables"}
@@ -118,7 +118,7 @@ def _entry(values: Any, number: int, folder: Path) -> Entry:
             install=_texts(values, "install", INSTALL),
             variables=_variables(values.get("variables") or {}),
             test_timeout=_positive(values, "test_timeout", TEST_SECONDS),
-            memory_mb=_positive(values, "memory_mb", None),
+            memory_mb=int(_positive(values, "memory_mb", MEMORY_MB)),
         ),
         frozenset(_texts(values, "versions")),
         frozenset(_texts(values, "instances")),
@@ -151,8 +151,8 @@ def _variables(values: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(values.items()))
 
 
-def _positive(values: Mapping[str, Any], name: str, default: Any) -> Any:
+def _positive(values: Mapping[str, Any], name: str, default: float) -> float:
     value = values.get(name, default)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise ValueError(f"{name} must be a positive number, not {value!r}")
     return value

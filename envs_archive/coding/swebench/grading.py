@@ -27,7 +27,6 @@ from .source import launch
 
 LAUNCHER = Path(__file__).parent / "grader"
 LAUNCHER_INSIDE = "/run/official"
-MEMORY_MB = 8192  # address space: numeric libraries reserve far more than they use
 PROCESSES, FILE_MB, DISK_MB = 512, 1024, 4096
 
 
@@ -90,7 +89,7 @@ def grading_limits(task: Task) -> Limits:
     return Limits(
         wall_s=environment.test_timeout,
         cpu_s=0,
-        memory_mb=environment.memory_mb or MEMORY_MB,
+        memory_mb=environment.memory_mb,
         processes=PROCESSES,
         output_bytes=10_000,
         file_mb=FILE_MB,

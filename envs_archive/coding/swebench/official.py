@@ -14,6 +14,7 @@ INSTALL = "python -m pip install --no-deps --no-build-isolation -e ."
 SAME_PYTHON = "same"
 """In place of a version: the interpreter that runs this program, with its packages."""
 TEST_SECONDS = 600.0
+MEMORY_MB = 4096
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Environment:
         install: shell commands that make the project importable, run in the tree of each instance.
         variables: further environment variables of the installation, the agent's commands and the tests.
         test_timeout: seconds for all tests of one instance.
-        memory_mb: memory limit of its commands and tests; None for that of the configuration.
+        memory_mb: memory limit of its commands and tests: numeric libraries reserve far more than they use.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Environment:
     install: tuple[str, ...] = (INSTALL,)
     variables: tuple[tuple[str, str], ...] = ()
     test_timeout: float = TEST_SECONDS
-    memory_mb: int | None = None
+    memory_mb: int = MEMORY_MB
 
     @property
     def key(self) -> str:

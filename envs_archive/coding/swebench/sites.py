@@ -80,7 +80,7 @@ async def provide(task: Task, base: Path, kind: SandboxKind, say: Callable[[str]
 
 def mounted(task: Task, base: Path, kind: SandboxKind) -> dict[str, Any]:
     """What commands on a task need: ``folders`` to be seen at their own paths, ``variables`` (None: unset), and their
-    ``memory_mb`` where the environment has a limit of its own.
+    limit ``memory_mb``.
 
     Raises:
         EnvironmentFault: they are not there.

@@ -186,16 +186,15 @@ def record_unittest(send):
     for name, text in ends.items():
         setattr(result, name, telling(getattr(result, name), lambda self, *_, text=text: text))
     result.addSkip = telling(result.addSkip, lambda self, test, reason: f"skipped {reason!r}\n")
-    if sys.version_info >= (3, 11):
-        add_subtest = result.addSubTest
+    add_subtest = result.addSubTest
 
-        def told_subtest(self, test, subtest, err):
-            if err is not None:
-                end = "FAIL" if issubclass(err[0], test.failureException) else "ERROR"
-                send("unittest", text=f"\n  {self.getDescription(subtest)} ... {end}\n")
-            return add_subtest(self, test, subtest, err)
+    def told_subtest(self, test, subtest, err):
+        if err is not None:
+            end = "FAIL" if issubclass(err[0], test.failureException) else "ERROR"
+            send("unittest", text=f"\n  {self.getDescription(subtest)} ... {end}\n")
+        return add_subtest(self, test, subtest, err)
 
-        result.addSubTest = told_subtest
+    result.addSubTest = told_subtest
     print_list = result.printErrorList
 
     def told_list(self, flavour, errors):
