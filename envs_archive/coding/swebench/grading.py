@@ -39,6 +39,7 @@ class Graded:
         counts: the expected tests that count as passed.
         flags: what was tried, in words.
         reasons: why tests failed, by id.
+        lines: the log that the harness would have parsed.
         ended: how the run ended, where it did not come to its end.
     """
 
@@ -46,6 +47,7 @@ class Graded:
     counts: Counts
     flags: list[str]
     reasons: dict[str, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
     ended: str = ""
 
 
@@ -81,7 +83,7 @@ async def run_tests(
     if run.tampered:
         flags.append("interfered with pytest while it ran")
     counts = count(statuses, task.fail_to_pass, task.pass_to_pass)
-    return Graded(statuses, counts, flags, run.reasons, ended)
+    return Graded(statuses, counts, flags, run.reasons, run.lines, ended)
 
 
 def grading_limits(task: Task) -> Limits:

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-REASON_ON_ITS_LINE = (7, 3)  # the pytest from which on the summary gives a reason behind " - "
-REASON_WHEN_VERBOSE = (7, 0)
+# The versions of pytest from which on its summary gives the reason of an XFAIL behind " - ", names the phase of one
+# that was not in the test itself ("XFAIL at setup of ..."), and a verbose line gives a reason in brackets.
+REASON_ON_ITS_LINE = (7, 2)
+PHASE_ON_ITS_LINE = (9, 2)
+REASON_WHEN_VERBOSE = (6, 2)
 
 
 @dataclass
@@ -59,7 +62,8 @@ def read_run(orders: Orders, channel: bytes, exit_code: int | None) -> Run:
         records.append(record)
     if not records:
         return Run(False)
-    reasons = {r["id"]: r["why"] for r in records if r["kind"] in ("test", "error") and r["why"]}
+    failed = [r for r in records if r["kind"] == "error" or r.get("word") in ("FAILED", "ERROR")]
+    reasons = {record["id"]: record["told"] or record["why"] for record in failed}
     if any(record["kind"] == "tampered" for record in records):
         return Run(True, tampered=True, reasons=reasons)
     last = records[-1]
@@ -106,12 +110,16 @@ def _pytest_lines(records: Sequence[dict[str, Any]]) -> list[str]:
 
 def _verbose(record: dict[str, Any], version: tuple[int, ...]) -> str:
     reasoned = record["word"] in ("SKIPPED", "XFAIL") and version >= REASON_WHEN_VERBOSE
-    return f"{record['id']} {record['word']}" + (f" ({record['why']})" if reasoned and record["why"] else "")
+    return f"{record['id']} {record['word']}" + (
+        f" ({record['told']})" if reasoned and record["told"] else ""
+    )
 
 
 def _summary(record: dict[str, Any], version: tuple[int, ...]) -> str:
     reasoned = record["word"] in ("FAILED", "ERROR") or version >= REASON_ON_ITS_LINE
-    return f"{record['word']} {record['id']}" + (f" - {record['why']}" if reasoned and record["why"] else "")
+    early = record["word"] == "XFAIL" and record["when"] != "call" and version >= PHASE_ON_ITS_LINE
+    test = f"at {record['when']} of {record['id']}" if early else record["id"]
+    return f"{record['word']} {test}" + (f" - {record['told']}" if reasoned and record["told"] else "")
 
 
 def sympy_lines(lines: Sequence[str]) -> list[str]:

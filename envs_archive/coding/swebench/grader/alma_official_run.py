@@ -60,6 +60,23 @@ def first_line(text):
     return str(text).strip().split("\n")[0][:MOST_CHARACTERS]
 
 
+def last_line(text):
+    lines = [line for line in str(text).split("\n") if line.startswith("E ")] or str(text).strip().split("\n")
+    return first_line(lines[-1].replace("E  ", "", 1))
+
+
+def skip_reason(longrepr):
+    """As pytest's verbose lines give it."""
+    reason = str(longrepr[2]) if isinstance(longrepr, tuple) else ""
+    return (
+        ""
+        if reason == "Skipped"
+        else reason[len("Skipped: ") :]
+        if reason.startswith("Skipped: ")
+        else reason
+    )
+
+
 def type_of_reports(pytest):
     if hasattr(pytest, "TestReport"):
         return pytest.TestReport
@@ -124,13 +141,21 @@ def make_plugin(orders, send, pytest):
             word = "FAILED" if report.when == "call" else "ERROR"
         if word is None:
             return
-        why = getattr(report, "wasxfail", "")
+        told = getattr(report, "wasxfail", "")
         if word in ("FAILED", "ERROR"):
-            crash = getattr(report.longrepr, "reprcrash", None)
-            why = getattr(crash, "message", None) or report.longrepr
+            told = getattr(getattr(report.longrepr, "reprcrash", None), "message", None) or ""
+        elif word == "SKIPPED":
+            told = skip_reason(report.longrepr)
         for _, content in report.sections:
             tell(content)
-        send("test", id=relative(report.nodeid), word=word, why=first_line(why))
+        send(
+            "test",
+            id=relative(report.nodeid),
+            word=word,
+            when=report.when,
+            told=first_line(told),
+            why=last_line(report.longrepr),
+        )
 
     def tell(content):
         """Some expected ids are no tests: lines of a pytest that a test has run, which a log parser took for them."""
@@ -141,11 +166,7 @@ def make_plugin(orders, send, pytest):
 
     def pytest_collectreport(report):
         if report.outcome == "failed":
-            send(
-                "error",
-                id=relative(report.nodeid),
-                why=first_line(str(report.longrepr).strip().split("\n")[-1]),
-            )
+            send("error", id=relative(report.nodeid), told="", why=last_line(report.longrepr))
 
     plugin = types.ModuleType("official_recorder")
     wrapper = pytest.hookimpl(hookwrapper=True, tryfirst=True)
