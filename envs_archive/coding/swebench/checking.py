@@ -19,7 +19,7 @@ from ..grading import changes_from_patch
 from ..grading_rooms import GradingRooms
 from ..grading_rules import source_changes
 from ..tasks import Task
-from ..workspace import PatchError, WorkspaceError, apply_patch, make_workspace, prepare_base
+from ..workspace import PatchError, apply_patch, make_workspace, prepare_base
 from .grading import Graded, run_tests
 from .sites import install, provide
 from .venvs import EnvironmentFault
@@ -81,7 +81,12 @@ async def check(
         done.usable = True
     except _Unusable as error:
         done.reason = str(error)
-    except (EnvironmentFault, WorkspaceError, GradingError, PatchError, OSError) as error:
+    except (
+        EnvironmentFault,
+        GradingError,
+        ValueError,
+        OSError,
+    ) as error:  # PatchError and WorkspaceError are some
         done.reason = " ".join(str(error).split())
     finally:
         await asyncio.to_thread(remove_tree, base)

@@ -34,11 +34,11 @@ _BUILT = ("build", "dist")  # what a build leaves in the tree that nothing needs
 
 
 def site_folder(task: Task) -> Path:
-    """Where the installation of a task's project is kept, there or not."""
+    """Where the installation of a task's project is kept, there or not. The agent sees the path: it does not tell the
+    instance, by whose number a model may know the fix."""
     environment = task.official.environment
     parts = (environment.key, task.repo, task.base_commit, task.version)
-    key = digest(*parts, *environment.install, dict(environment.variables))
-    return home() / "projects" / f"{task.instance_id}-{key}"
+    return home() / "projects" / digest(*parts, *environment.install, dict(environment.variables))
 
 
 async def install(task: Task, tree: Path, kind: SandboxKind, say: Callable[[str], None]) -> None:
