@@ -59,7 +59,7 @@ async def check_tasks(
         say(f"{number}/{len(source.tasks)} {task.instance_id}: {done.reason or 'usable'}")
         _write(folder, found, source.rows)  # what is known is kept, whatever comes
     _write(folder, found, source.rows)
-    _print(list(found.values()), repeats)
+    _print(sorted(found.values(), key=lambda one: not one.usable), repeats)
     usable = sum(one.usable for one in found.values())
     print(f"{usable} of {len(found)} can be used; reasons in {folder / 'check.json'}")
     if usable:
