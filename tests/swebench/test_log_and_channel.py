@@ -11,6 +11,7 @@ from envs_archive.coding.clean_tree import lay_out
 from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.swebench.counting import PARSERS
 from envs_archive.coding.swebench.grading import grading_limits, run_tests
+from envs_archive.coding.swebench.records import sympy_lines
 from envs_archive.coding.swebench.sites import install, mounted
 from envs_archive.coding.workspace import prepare_base
 from evals.utils.sandbox import Limits
@@ -39,7 +40,9 @@ def test_teardown(leaving): pass
 def test_both(leaving): assert False, "x\\ny"
 
 @pytest.mark.xfail(reason="why - not")
-def test_xfail(): assert False
+def test_xfail():
+    print("PASSED inner.py::test_unseen")
+    assert False
 @pytest.mark.xfail(run=False, reason="not run")
 def test_xfail_unrun(): pass
 @pytest.mark.xfail(strict=True)
@@ -103,3 +106,19 @@ def test_the_same_statuses_by_every_parser(options, place, tmp_path, best_kind):
     assert kinds == {"PASSED", "FAILED", "ERROR", "XFAIL"}
     assert found.statuses["inner.py::test_printed"] == "PASSED"  # of no file of this tree
     assert "tests/test_shapes.py::test_printed" not in found.statuses
+    assert "inner.py::test_unseen" not in found.statuses  # pytest shows no output of such
+
+
+def test_sympys_runner_hides_the_last_test_of_each_file():
+    ran = [
+        ("a.py::test_a", "PASSED"),
+        ("a.py::test_b", "FAILED"),
+        ("a.py::test_c", "PASSED"),
+        ("b.py::test_d", "FAILED"),
+    ]
+    assert PARSERS["sympy"](sympy_lines(ran)) == {
+        "test_a": "PASSED",
+        "test_b": "FAILED",
+        "a.py:test_b": "FAILED",
+        "b.py:test_d": "FAILED",
+    }

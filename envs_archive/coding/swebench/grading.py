@@ -128,7 +128,7 @@ def _statuses(task: Task, run: Run, tree: Path, functions_only: bool) -> Statuse
     """What the harness would have read; nothing, where it would refuse the log or where records do not agree."""
     if not run.complete:
         return {}
-    lines = sympy_lines(run.lines) if functions_only else run.lines
+    lines = sympy_lines(run.tests) if functions_only else run.lines
     parse = PARSERS[task.official.parser]
     statuses = parse(lines)
     if run.exit_code and statuses and not {"FAILED", "ERROR"} & set(statuses.values()):

@@ -39,6 +39,7 @@ class Run:
         tampered: the channel, or pytest, was interfered with.
         exit_code: of the test command.
         lines: the log that pytest's summary, or unittest, would have printed.
+        tests: pytest's tests in the order in which they ran, and how each ended.
         printed: lines with a status that tests have printed.
         reasons: why tests failed, by their ids.
     """
@@ -48,6 +49,7 @@ class Run:
     tampered: bool = False
     exit_code: int = 0
     lines: tuple[str, ...] = ()
+    tests: tuple[tuple[str, str], ...] = ()
     printed: tuple[str, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -70,8 +72,9 @@ def read_run(orders: Orders, channel: bytes, exit_code: int | None) -> Run:
     if last["kind"] != "finish" or not channel.endswith(b"\n") or exit_code != last["code"] & 0xFF:
         return Run(True, reasons=reasons)
     lines = _unittest_lines(records) or _pytest_lines(records)
-    printed = [record["line"] for record in records if record["kind"] == "printed"]
-    return Run(True, True, False, last["code"], tuple(lines), tuple(printed), reasons)
+    tests = tuple((record["id"], record["word"]) for record in records if record["kind"] == "test")
+    printed = tuple(record["line"] for record in records if record["kind"] == "printed")
+    return Run(True, True, False, last["code"], tuple(lines), tests, printed, reasons)
 
 
 def _signed(key: bytes, number: int, line: bytes) -> dict[str, Any] | None:
@@ -122,13 +125,16 @@ def _summary(record: dict[str, Any], version: tuple[int, ...]) -> str:
     return f"{record['word']} {test}" + (f" - {record['told']}" if reasoned and record["told"] else "")
 
 
-def sympy_lines(lines: Sequence[str]) -> list[str]:
-    """pytest's summary as sympy's own runner would tell it: functions, without their files."""
+def sympy_lines(tests: Sequence[tuple[str, str]]) -> list[str]:
+    """What sympy's own runner would print of tests that pytest has run: functions, without their files.
+
+    Behind the last one of a file it prints how the file went, and so the harness never counts that test.
+    """
     ends = {"PASSED": "ok", "FAILED": "F", "ERROR": "E"}
-    told = []
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        _file, _, test = rest.partition(" - ")[0].partition("::")
-        if word in ends and test:
-            told.append(f"{test} {ends[word]}")
-    return told
+    last = {test.partition("::")[0]: number for number, (test, _) in enumerate(tests)}
+    lines = []
+    for number, (test, word) in enumerate(tests):
+        file, _, function = test.partition("::")
+        lines.append(f"{function} {ends.get(word, 's')}" + (" [OK]" if number == last[file] else ""))
+    failed = [test.partition("::") for test, word in tests if word in ("FAILED", "ERROR")]
+    return lines + [f"___ {file}:{function} ___" for file, _, function in failed]

@@ -146,8 +146,9 @@ def make_plugin(orders, send, pytest):
             told = getattr(getattr(report.longrepr, "reprcrash", None), "message", None) or ""
         elif word == "SKIPPED":
             told = skip_reason(report.longrepr)
-        for _, content in report.sections:
-            tell(content)
+        if word in ("PASSED", "FAILED", "ERROR"):  # of the others pytest shows no output
+            for _, content in report.sections:
+                tell(content)
         send(
             "test",
             id=relative(report.nodeid),
