@@ -9,6 +9,7 @@
     python run_main.py --export RUN claude_md --to AGENTS.md        what a design has learned, as a document
     python run_main.py --replay RUN                                 do a finished run again from its ledger, and compare
     python run_main.py --pack RUN                                   one file of it, for others to replay
+    python run_main.py --check_tasks --tasks swebench:FILE           which SWE-bench instances can be run here?
     python run_main.py --report RUN                                 what it found, as one HTML page to read
     python run_main.py --costs RUN                                  what its model calls cost, and what they were for
 
@@ -40,6 +41,7 @@ DEFAULT_MODELS = {"meta_model": "gpt-4.1", "execution_model": "gpt-4o-mini"}
 BY_HAND = ("claude_md", "claude_md_seeded", "memory_bank", "rag_codebase")
 """What h3 compares evolved designs with, unless it is told."""
 SEARCH_FLAGS = ("evaluation", "confirm", "objective")
+PLAIN_NAME = r"[A-Za-z0-9][\w.-]*"
 EXPERIMENT_FLAGS = {"builds": "h1", "grouped": "h1", "project": "h2", "orders": "h2", "search_seeds": "h3"}
 
 
@@ -154,7 +156,22 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--tasks",
         metavar="FILE",
-        help="task file (default: the 54-task benchmark; of h2: the series in data/coding/longitudinal.jsonl)",
+        help="task file (default: the 54-task benchmark; of h2: the series in data/coding/longitudinal.jsonl), or "
+        "swebench:FILE, rows of SWE-bench as parquet, json or jsonl, or swebench:OWNER/NAME at Hugging Face",
+    )
+    add(
+        "--repo_cache", metavar="DIR", help="of swebench: tasks: clones of their repositories, as OWNER__NAME"
+    )
+    add(
+        "--environments",
+        metavar="FILE",
+        help="of swebench: tasks: which Python and packages they need (default: data/swebench/environments.yaml)",
+    )
+    add(
+        "--check_tasks",
+        action="store_true",
+        help="of swebench: tasks: build their environments, grade the solution and no change --repeats times, list "
+        "which are usable and why others are not, and write those that are into a file",
     )
     add(
         "--train_size",
@@ -388,7 +405,7 @@ def options_from(args: argparse.Namespace) -> Options:
     if len(set(designs)) < len(designs):
         raise UsageError("--memo_SHA names a design twice")
     name = args.result_dir or f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{kind}"
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+    if not re.fullmatch(PLAIN_NAME, name):
         raise UsageError(f"--result_dir takes a plain folder name, not '{name}'")
     if (log_dir() / name / "options.json").exists():
         raise UsageError(f"{log_dir() / name} exists: take another --result_dir, or --resume {name}")
@@ -426,6 +443,8 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         if args.costs or args.report or args.pack or args.replay:
             return _look_at(args)
+        if args.check_tasks:
+            return _check_tasks(args)
         options = None if args.export else options_from(args)
         # Imported late: --help and a wrong flag should not wait for scipy.
         from core.commands import execute
@@ -438,6 +457,16 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(str(error), EXIT_USAGE)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def _check_tasks(args: argparse.Namespace) -> int:
+    from core.check_tasks import check_tasks
+
+    name = args.result_dir or f"{datetime.datetime.now():%Y%m%d-%H%M%S}-check"
+    if not re.fullmatch(PLAIN_NAME, name):
+        raise UsageError(f"--result_dir takes a plain folder name, not '{name}'")
+    sources = (args.tasks or "", args.repo_cache, args.environments)
+    return asyncio.run(check_tasks(*sources, log_dir() / name, args.repeats or 3, args.sandbox))
 
 
 def _look_at(args: argparse.Namespace) -> int:

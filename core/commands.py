@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
     """
     folder = log_dir() / options.name
     inputs = Inputs(folder)
-    tasks = tasks_of(options, inputs)
+    tasks = tasks_of(options, inputs, _tell)
     if options.kind == "h2":
         tasks = h2.select(options, tasks)
     designs = _designs(options, lambda name: find_design(name, inputs, MEMO_ARCHIVE, options.task_type))
@@ -104,6 +105,10 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
                 raise
             leave_report(folder, progress.say)
             return code
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 OUTAGES = (InfraError, gateway_client.InfraError, gateway_client.RequestRejected)

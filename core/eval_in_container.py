@@ -17,6 +17,7 @@ from core.evaluation_process import HANGING, OVER_LIMITS, expected_episodes, run
 from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
 from core.progress import Progress
+from envs_archive.coding.swebench.sites import mounted
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import Episode, EvalResult, EvalSpec, Verdict, write_atomic
 from evals.utils.removal import remove_tree
@@ -267,7 +268,10 @@ class Evaluator:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _public(self, task: str) -> dict[str, Any]:
-        return self._tasks[task].public(self._bases[task])
+        row = self._tasks[task].public(self._bases[task])
+        if self._tasks[task].official is not None:
+            row["environment"] = mounted(self._tasks[task], self._bases[task], self._kind)
+        return row
 
     def _folder(self, label: str, mode: str, spec: EvalSpec) -> Path:
         """The folder of this very evaluation: an earlier, perhaps unfinished one of its spec, or the next number."""
@@ -312,7 +316,7 @@ def _identity(spec: EvalSpec) -> EvalSpec:
         return None if path is None else Path(path).name
 
     def tasks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{**row, "base": name(row["base"])} for row in rows]
+        return [{**row, "base": name(row["base"]), "environment": None} for row in rows]
 
     return dataclasses.replace(
         spec,

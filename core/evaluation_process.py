@@ -55,7 +55,8 @@ async def run_subprocess(
     ]
     own = (spec.design_path, spec.inner_path, spec.collection, spec.load_memory)
     visible += [Path(p) for p in own if p]
-    visible += [Path(task["base"]) for task in spec.update_tasks + spec.retrieve_tasks]
+    for task in spec.update_tasks + spec.retrieve_tasks:
+        visible += [Path(task["base"]), *map(Path, (task.get("environment") or {}).get("folders", ()))]
     view = View(
         readonly=tuple((path, str(path)) for path in dict.fromkeys(visible)),
         writable=((folder, str(folder)),),

@@ -68,6 +68,8 @@ class Options:
     evaluation: str = "full"
     confirm: bool = False
     objective: str = "reward"
+    repo_cache: str | None = None
+    environments: str | None = None
 
     @property
     def models(self) -> list[str]:

@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
 from core.inputs import Inputs
+from core.official_tasks import official_tasks, prepare_official
 from core.options import MEMO_ARCHIVE, Options, UsageError
 from core.progress import Progress
 from envs_archive.coding.grading import grading_limits
 from envs_archive.coding.grading_rooms import GradingRooms
+from envs_archive.coding.swebench.source import PREFIX
 from envs_archive.coding.tasks import Split, Task, load_tasks, split_tasks
 from envs_archive.coding.workspace import prepare_base
 from envs_archive.coding_envs import load_config
@@ -183,17 +185,22 @@ def gateway_settings(options: Options) -> GatewaySettings:
     return settings
 
 
-def tasks_of(options: Options, inputs: Inputs | None = None) -> dict[str, Task]:
+def tasks_of(
+    options: Options, inputs: Inputs | None = None, say: Callable[[str], None] | None = None
+) -> dict[str, Task]:
     """The tasks of a run by id.
 
     Args:
         inputs: of the run; once it has kept its tasks, they are those.
+        say: told which rows of a data set of others are left out, and why.
 
     Raises:
         UsageError: the file is missing or broken.
     """
     path = (inputs.tasks if inputs else None) or Path(options.tasks)
     try:
+        if options.tasks.startswith(PREFIX) and not (inputs and inputs.tasks):
+            return official_tasks(options, say)
         return {task.instance_id: task for task in load_tasks(path)}
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -261,7 +268,7 @@ async def open_run(
         try:
             rooms.warm()  # beside the preparation of the bases
             inputs = Inputs(folder)
-            options = await _begin(options, folder, tasks, inputs, memo_archive)
+            options = await _begin(options, folder, tasks, inputs, memo_archive, kind, progress.say)
             if changed := inputs.changed_code():
                 progress.say(
                     f"this program has changed since the run was begun ({', '.join(changed[:3])}"
@@ -311,7 +318,13 @@ async def open_run(
 
 
 async def _begin(
-    options: Options, folder: Path, tasks: dict[str, Task], inputs: Inputs, memo_archive: Path
+    options: Options,
+    folder: Path,
+    tasks: dict[str, Task],
+    inputs: Inputs,
+    memo_archive: Path,
+    kind: SandboxKind,
+    say: Callable[[str], None],
 ) -> Options:
     """Keep in the folder what the run was asked for and all it takes from outside; does what is not done yet."""
     for left in (*folder.glob(".*.tmp"), *folder.glob("e*/.*.tmp"), *folder.glob("evaluations/*/.*.tmp")):
@@ -319,8 +332,12 @@ async def _begin(
     options.save(folder / "options.json")
     if inputs.tasks is None:
         shutil.rmtree(folder / "bases")
-        for name, task in tasks.items():
+    for name, task in tasks.items():
+        if task.official is not None:
+            await prepare_official(task, folder / "bases" / name, kind, say)
+        elif inputs.tasks is None:
             await prepare_base(task, folder / "bases" / name)
+    if inputs.tasks is None:
         os.sync()  # the task file says that the trees are whole
         inputs.keep_tasks(tasks)
     if options.history_ckpt_path is not None and inputs.history is None:

@@ -143,9 +143,7 @@ class Coding_Env(Basic_Env):
         self._folder = Path(tempfile.mkdtemp(prefix="episode-", dir=self._scratch))
         await asyncio.to_thread(make_workspace, Path(row["base"]), self._workspace)
         self._session = await self._open.enter_async_context(
-            Session(
-                self._sandbox, self._workspace, command_limits(self._config), env=import_path(row["base"])
-            )
+            _session(row, self._sandbox, self._workspace, self._config)
         )
         if self._space == "extended":
             self._extended = Extended(Path(row["base"]), Edits(), self._indexes)
@@ -239,6 +237,18 @@ class Coding_Env(Basic_Env):
         if self._folder is not None:
             await asyncio.to_thread(remove_tree, self._folder)
         self._folder = self._session = self._task = None
+
+
+def _session(
+    row: Mapping[str, Any], kind: SandboxKind, workspace: Path, config: Mapping[str, Any]
+) -> Session:
+    """Where the agent's commands on a task run: with this program's Python, or with that of the task's environment."""
+    environment = row.get("environment")
+    if environment is None:
+        return Session(kind, workspace, command_limits(config), env=import_path(row["base"]))
+    limits = command_limits({**config, "memory_mb": environment["memory_mb"]})
+    shown = [(Path(path), path) for path in environment["folders"]]
+    return Session(kind, workspace, limits, readonly=shown, command_env=environment["variables"])
 
 
 def import_path(base: str) -> dict[str, str]:

@@ -25,10 +25,13 @@ from evals.contract import Verdict
 from evals.utils.sandbox import CommandResult, Limits
 from evals.utils.session import Session
 
+from .clean_tree import GradingError, lay_out
 from .grading_rooms import GRADER_INSIDE, GradingRooms
 from .grading_rules import patched_paths, source_changes
 from .pytest_settings import kept_options
 from .records import Orders, read_run
+from .swebench.grading import counted_tests
+from .swebench.venvs import EnvironmentFault
 from .tamper_scan import scan_changes, tricks
 from .tasks import Task
 from .workspace import PatchError, WorkspaceError, apply_patch, changed_files, make_workspace
@@ -37,10 +40,6 @@ TEST_SECONDS = 10.0  # for one test; less when the whole run has less than four 
 MAX_CRASHES = 3  # tests that may take the process down before the rest counts as failed
 # A parametrized module would ask its parameters of the canary too.
 _PARAMETRIZED = re.compile(rb"^pytestmark\b[^\n]*(?:\n[ \])][^\n]*)*parametrize", re.MULTILINE)
-
-
-class GradingError(RuntimeError):
-    """Grading could not be done: an infrastructure fault, never the submission's."""
 
 
 def grading_limits(config: Mapping[str, Any]) -> Limits:
@@ -69,8 +68,11 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
     """
     started = time.monotonic()
     try:
-        passed, flags = await passing_tests(task, base, changes, rooms)
-    except (GradingError, WorkspaceError, PatchError, OSError) as error:
+        if task.official is not None:
+            passed, flags = await counted_tests(task, base, changes, rooms)
+        else:
+            passed, flags = await passing_tests(task, base, changes, rooms)
+    except (GradingError, EnvironmentFault, WorkspaceError, PatchError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
     return Verdict(
@@ -135,14 +137,9 @@ async def _build_tree(
     task: Task, base: Path, changes: Mapping[str, bytes | None], tree: Path
 ) -> tuple[Tree, list[str]]:
     """Make the clean tree with the submission's source; also the flags of its scan."""
-    await asyncio.to_thread(make_workspace, base, tree, with_git=False)
-    await apply_patch(tree, task.test_patch)
     taken = source_changes(task, base, changes)
     scan = scan_changes(base, taken)
-    for name in sorted(taken, key=lambda name: taken[name] is not None):  # deletions make room first
-        if name not in scan.left_out:
-            _put(tree, name, taken[name])
-    changed = sorted(taken.keys() - scan.left_out)
+    changed = await lay_out(task, base, taken, tree, scan.left_out)
     excused = [name for name in changed if (base / name).is_file() and tricks((base / name).read_bytes())]
     return Tree(changed, excused, _take_tests(task, tree)), scan.flags
 
@@ -175,20 +172,6 @@ def _canaries(files: Sequence[str], remaining: Sequence[str], tests: Mapping[str
         if names and file in tests and not _PARAMETRIZED.search(tests[file]):
             chosen[file] = f"{names[0].partition('[')[0]}_{secrets.token_hex(4)}"
     return chosen
-
-
-def _put(tree: Path, name: str, content: bytes | None) -> None:
-    path = tree / name
-    if content is None:
-        if path.is_file():
-            path.unlink()
-        return
-    if path.is_dir() and not any(path.rglob("*.*")):
-        shutil.rmtree(path)  # only empty folders are left of it
-    if path.is_dir() or any(parent.is_file() for parent in path.parents if parent.is_relative_to(tree)):
-        return  # a file where the base has a folder, or the other way round: it changes nothing
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
 
 
 async def _run_expected(task: Task, session: Session, base: Path, tree: Tree) -> tuple[set[str], list[str]]:

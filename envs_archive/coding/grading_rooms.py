@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind
@@ -43,7 +44,7 @@ class GradingRooms:
 
     def __init__(self, kind: SandboxKind, limits: Limits) -> None:
         self.limits = limits
-        self._kind = kind
+        self.kind = kind
         self._idle: list[Room] = []
         self._warming: asyncio.Task[None] | None = None
 
@@ -83,6 +84,35 @@ class GradingRooms:
         while len(self._idle) > IDLE:
             await self._idle.pop(0).close()
 
+    @contextlib.asynccontextmanager
+    async def room_with(
+        self, environment: Mapping[str, Any], readonly: tuple[Path, str], limits: Limits
+    ) -> AsyncIterator[Session]:
+        """A room of its own for one submission whose tests run with another Python.
+
+        Args:
+            environment: from ``swebench.sites.mounted``.
+            readonly: a further folder, and where it is inside.
+            limits: of this grading.
+
+        Raises:
+            OSError: there is no space for its folder.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="grading-"))
+        (folder / "workspace").mkdir()
+        shown = [(Path(path), path) for path in environment["folders"]]
+        session = Session(
+            self.kind,
+            folder / "workspace",
+            limits,
+            readonly=[*shown, readonly],
+            command_env=environment["variables"],
+        )
+        try:
+            yield session
+        finally:
+            await Room(folder, session).close()
+
     def _new(self) -> Room:
         folder = Path(tempfile.mkdtemp(prefix="grading-"))
         tree = folder / "workspace"
@@ -90,7 +120,7 @@ class GradingRooms:
         readonly = [(GRADER, GRADER_INSIDE)]
         env = {"PYTHONPATH": GRADER_INSIDE}
         session = Session(
-            self._kind, tree, self.limits, readonly=readonly, env=env, preload=["alma_grading_plugin"]
+            self.kind, tree, self.limits, readonly=readonly, env=env, preload=["alma_grading_plugin"]
         )
         return Room(folder, session)
 

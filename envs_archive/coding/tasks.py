@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from .swebench.official import Official
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_TEST_COMMAND = "python -m pytest -q"
 WORKSPACE_KINDS = ("repo_path", "files", "git_url")
@@ -30,6 +32,7 @@ class Task:
             path, or a git repository of which `base_commit` is taken.
         family: in a series, what tasks with the same lesson share; empty for a task with none.
         contradicts: in a series, ids of tasks whose lesson is wrong here.
+        official: of a SWE-bench task: how it is run and counted there; None for a task of our own kind.
 
     A Task holds the answers. It stays in the trusted parent; what an evaluation gets is `public`.
     """
@@ -52,13 +55,14 @@ class Task:
     git_url: str | None = None
     family: str = ""
     contradicts: tuple[str, ...] = ()
+    official: Official | None = None
 
     @property
     def expected(self) -> tuple[str, ...]:
         """The node ids a submission is graded on: FAIL_TO_PASS, then PASS_TO_PASS."""
         return self.fail_to_pass + self.pass_to_pass
 
-    def public(self, base: Path | str) -> dict[str, str]:
+    def public(self, base: Path | str) -> dict[str, Any]:
         """What an evaluation may know of this task: no patch, no hidden test, no expected test id.
 
         Args:
@@ -98,7 +102,7 @@ def load_tasks(path: Path | str) -> list[Task]:
         if not line.strip():
             continue
         try:
-            task = _task_from_row(_json_object(line), path.parent)
+            task = task_from_row(_json_object(line), path.parent)
             if task.instance_id in first_seen:
                 raise ValueError(
                     f"duplicate instance_id {task.instance_id!r} (line {first_seen[task.instance_id]})"
@@ -122,7 +126,12 @@ def _json_object(line: str) -> dict[str, Any]:
     return row
 
 
-def _task_from_row(row: dict[str, Any], folder: Path) -> Task:
+def task_from_row(row: dict[str, Any], folder: Path) -> Task:
+    """Check one row of a task file in `folder`.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
     texts = ("repo", "base_commit", "hints_text", "patch", "test_patch", "version", "project", "difficulty")
     texts += ("family",)
     values = {name: _text(row, name) for name in texts}
@@ -144,6 +153,7 @@ def _task_from_row(row: dict[str, Any], folder: Path) -> Task:
         fail_to_pass=fail_to_pass,
         pass_to_pass=pass_to_pass,
         contradicts=contradicts,
+        official=Official.from_row(row["official"]) if row.get("official") else None,
         **values,
         **_workspace_source(row, folder),
     )

@@ -14,7 +14,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 from evals.utils.subprocesses import start_process
@@ -71,7 +71,9 @@ def _git_environment(tree: Path) -> dict[str, str]:
     }
 
 
-async def _git(tree: Path, *arguments: str, stdin: str | None = None) -> str:
+async def _git(
+    tree: Path, *arguments: str, stdin: str | None = None, variables: Mapping[str, str] | None = None
+) -> str:
     """Run git in `tree`, isolated from the user's configuration; returns stdout.
 
     Raises:
@@ -84,7 +86,7 @@ async def _git(tree: Path, *arguments: str, stdin: str | None = None) -> str:
             "safe.directory=*",  # a base that another user prepared
             *arguments,
             cwd=tree,
-            env=_git_environment(tree),
+            env=_git_environment(tree) | dict(variables or {}),
             stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -98,8 +100,13 @@ async def _git(tree: Path, *arguments: str, stdin: str | None = None) -> str:
     return out.decode(errors="replace")
 
 
-async def prepare_base(task: Task, folder: Path) -> Path:
+async def prepare_base(
+    task: Task, folder: Path, install: Callable[[Path], Awaitable[None]] | None = None
+) -> Path:
     """Make the base of `task` as `folder`, or leave it when it is there already; returns `folder`.
+
+    Args:
+        install: does to the tree, before it is committed, what an installation of the project does.
 
     Raises:
         WorkspaceError: the sources cannot be fetched or copied.
@@ -119,6 +126,8 @@ async def prepare_base(task: Task, folder: Path) -> Path:
             await asyncio.to_thread(_copy_source, task.repo_path, tree)
         else:
             raise WorkspaceError(f"task {task.instance_id} has no workspace")
+        if install is not None:
+            await install(tree)
         await _commit_everything(tree)
         _fix_times(tree)
         with contextlib.suppress(OSError):  # somebody else was quicker
@@ -153,10 +162,13 @@ def _copy_source(source: Path, tree: Path) -> None:
 
 async def _export_commit(url: str, commit: str, tree: Path) -> None:
     """Take the tree of one commit, and nothing of its history."""
+    if Path(url).is_dir():
+        await _export_local(Path(url).resolve(), commit, tree)
+        return
     clone = tree.with_name("clone")
     clone.mkdir()
     await _git(clone, "init", "-q", "--template=", ".")
-    # A local URL is relative to where the user is, not to the scratch folder.
+    # A bundle, say, is relative to where the user is, not to the scratch folder.
     if Path(url).exists():
         url = str(Path(url).resolve())
     try:
@@ -167,6 +179,36 @@ async def _export_commit(url: str, commit: str, tree: Path) -> None:
     await _git(clone, "read-tree", commit)
     await _git(clone, "checkout-index", "-a", "-f", f"--prefix={tree}/")
     shutil.rmtree(clone)
+
+
+async def _export_local(repository: Path, commit: str, tree: Path) -> None:
+    """The same out of a repository on this disk, to which nothing is written.
+
+    A mirror may lack large files, and the tree may do without: only missing source is an error.
+    """
+    folder = repository / ".git" if (repository / ".git").exists() else repository
+    if folder.is_file():  # a work tree or a submodule: where its repository is, stands in the file
+        folder = (repository / folder.read_text(encoding="utf-8").partition(":")[2].strip()).resolve()
+    tree.mkdir()
+    index = tree.with_name("index")
+    reading = {"GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(index)}
+    reading["GIT_NO_LAZY_FETCH"] = "1"
+    try:
+        await _git(tree, "cat-file", "-e", f"{commit}^{{commit}}", variables=reading)
+    except WorkspaceError as error:
+        raise WorkspaceError(f"commit {commit} is not in {repository}") from error
+    await _git(tree, "read-tree", commit, variables=reading)
+    why = ""
+    try:
+        await _git(tree, "checkout-index", "-a", "-f", f"--prefix={tree}/", variables=reading)
+    except WorkspaceError as error:
+        why = f" ({error})"
+    listed = (await _git(tree, "ls-files", "-s", "-z", variables=reading)).split("\0")[:-1]
+    files = [line.partition("\t")[2] for line in listed if not line.startswith("160000 ")]
+    missing = [name for name in files if name.endswith(".py") and not os.path.lexists(tree / name)]
+    if missing:
+        raise WorkspaceError(f"{repository} lacks {len(missing)} files of commit {commit}: {missing[0]}{why}")
+    index.unlink()
 
 
 async def _commit_everything(tree: Path) -> None:

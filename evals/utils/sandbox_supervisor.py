@@ -173,7 +173,7 @@ class Supervisor:
 
     def fast_path(self, command: str | list[str]) -> tuple[str, list[str]] | None:
         pytest = pytest_words(command, self.cwd)
-        if pytest is None:
+        if pytest is None or "PATH" in self.settings["command_env"]:  # another Python than this one
             return None
         if self.preloaded is None:
             self.preloaded = preload(self.cwd, self.settings["preload"])
@@ -298,6 +298,8 @@ class Supervisor:
             if pytest is not None:
                 init.prctl(init.PR_SET_DUMPABLE, 1)
                 run_pytest(*pytest, self.cwd)
+            for name, value in self.settings["command_env"].items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
             argv = ["sh", "-c", command] if isinstance(command, str) else command
             os.execvp(argv[0], argv)
         except OSError as error:

@@ -97,6 +97,8 @@ class Session:
         readonly: further (host path, path inside) pairs.
         env: further environment variables of every command.
         preload: trusted modules that are loaded ahead of every plain run of pytest, with pytest itself.
+        command_env: variables of commands alone, None for one that they must not have: what makes them run with another
+            Python (``PATH``) must not reach the programs of the sandbox itself.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Session:
         readonly: Sequence[tuple[Path, str]] = (),
         env: Mapping[str, str] | None = None,
         preload: Sequence[str] = (),
+        command_env: Mapping[str, str | None] | None = None,
     ) -> None:
         self.kind = kind
         self.workspace = Path(workspace).absolute()
@@ -115,6 +118,7 @@ class Session:
         self._readonly = tuple((Path(host).absolute(), inside) for host, inside in readonly)
         self._env = dict(env or {})
         self._preload = list(preload)
+        self._command_env = dict(command_env or {})
         self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
@@ -241,7 +245,13 @@ class Session:
         place = self._private / f"control-{secrets.token_hex(8)}"
         fixed = {"COLUMNS": "100", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PWD": WORKSPACE}
         settings = asdict(self.limits) | {"connect": f"/run/control/{place.name}", "cwd": WORKSPACE}
-        settings |= {"preload": self._preload, "tmpfs": ["/tmp"], "scratch": ["/tmp"], "home": "/tmp/home"}
+        settings |= {
+            "preload": self._preload,
+            "command_env": self._command_env,
+            "tmpfs": ["/tmp"],
+            "scratch": ["/tmp"],
+            "home": "/tmp/home",
+        }
         view = View(
             readonly=self._readonly,
             writable=((self.workspace, WORKSPACE), (self._private, "/run/control")),
@@ -282,7 +292,11 @@ class Session:
 
     def _command_line(self, fd: int) -> tuple[list[str], dict[str, str]]:
         fixed = {"COLUMNS": "100", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        settings = asdict(self.limits) | {"fd": fd, "preload": self._preload}
+        settings = asdict(self.limits) | {
+            "fd": fd,
+            "preload": self._preload,
+            "command_env": self._command_env,
+        }
         if self.kind.kind == "bwrap":
             env = clean_env({**fixed, "HOME": "/tmp/home", "PWD": WORKSPACE, **self._env})
             tmpfs = ["/tmp", "/dev/shm"]
@@ -296,9 +310,7 @@ class Session:
         pairs = [(WORKSPACE, str(self.workspace)), ("/tmp", str(self._private))]
         # A checkout below /tmp: its interpreter keeps its path.
         pairs += [(prefix, prefix) for prefix in {sys.prefix, sys.base_prefix}]
-        self._names = _Names(
-            pairs + [(inside, str(host)) for host, inside in self._readonly if inside != str(host)]
-        )
+        self._names = _Names(pairs + [(inside, str(host)) for host, inside in self._readonly])
         given = {name: self._names.to_host(value) for name, value in self._env.items()}
         private = {
             "HOME": str(self._private / "home"),
@@ -306,6 +318,9 @@ class Session:
             "PWD": str(self.workspace),
         }
         home = {"scratch": [str(self._private)], "home": private["HOME"]}
+        settings["command_env"] = {
+            name: value and self._names.to_host(value) for name, value in self._command_env.items()
+        }
         settings |= {"cwd": str(self.workspace), "tmpfs": [], **home}
         inner = [sys.executable, str(HERE / "sandbox_supervisor.py"), json.dumps(settings)]
         # With no namespace to end, a guard ends what a supervisor leaves that was killed.
