@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import ast
 import os
-import re
-import stat
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .file_actions import locate, lstat, read_text, with_line_ends_of, write_text
+from .file_actions import (
+    UNLISTED,
+    folder_to_list,
+    lines_of,
+    locate,
+    read_text,
+    text_to_edit,
+    with_line_ends_of,
+    write_text,
+)
 from .parsing import ActionError
 
 DEFAULT_LINES = 200
 MAX_TREE_ENTRIES = 400
-SKIPPED = (".git", "__pycache__")
 
 
 def read_lines(workspace: Path, path: str, offset: int, limit: int | None, chars: int) -> str:
@@ -28,7 +34,7 @@ def read_lines(workspace: Path, path: str, offset: int, limit: int | None, chars
     """
     target, name = locate(workspace, path, "read_file")
     text, is_utf8 = read_text(target, "read_file", name)
-    lines = [line.rstrip("\r\n") for line in _lines(text)]
+    lines = [line.rstrip("\r\n") for line in lines_of(text)]
     if offset > max(len(lines), 1):
         raise ActionError(f"read_file: {name} has {len(lines)} lines; offset {offset} lies behind its end")
     shown: list[str] = []
@@ -50,20 +56,12 @@ def read_lines(workspace: Path, path: str, offset: int, limit: int | None, chars
     return "\n".join(out)
 
 
-def _lines(text: str) -> list[str]:
-    """Lines as editors, grep and tracebacks count them; ``splitlines`` also breaks at form feeds and the like."""
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
 def replace_lines(workspace: Path, path: str, start: int, end: int, new: str) -> str:
     """Put ``new`` in the place of the lines from ``start`` to ``end``; ``end`` = ``start`` - 1 inserts before it."""
-    target, name = locate(workspace, path, "replace_lines", writing=True)
-    if lstat(target, "replace_lines", name) is None:
-        raise ActionError(f"replace_lines: {name} does not exist; use create_file")
-    text, is_utf8 = read_text(target, "replace_lines", name)
+    target, name, text, is_utf8 = text_to_edit(workspace, path, "replace_lines")
     if not is_utf8:
         raise ActionError(f"replace_lines: {name} is not UTF-8 text; use run_command")
-    lines = _lines(text)
+    lines = lines_of(text)
     if start > len(lines) + 1 or end > len(lines):
         raise ActionError(f"replace_lines: {name} has {len(lines)} lines; there is no line {max(start, end)}")
     new = with_line_ends_of(text, new)
@@ -74,7 +72,7 @@ def replace_lines(workspace: Path, path: str, start: int, end: int, new: str) ->
         before += "\n"
     after = before + new + "".join(lines[end:])
     write_text(target, after, "replace_lines", name)
-    count = len(_lines(new))
+    count = len(lines_of(new))
     done = (
         f"replaced lines {start}-{end} by {count}"
         if end >= start
@@ -85,12 +83,7 @@ def replace_lines(workspace: Path, path: str, start: int, end: int, new: str) ->
 
 def list_tree(workspace: Path, path: str, depth: int) -> str:
     """A folder and what lies in it, ``depth`` levels deep."""
-    target, name = locate(workspace, path, "list_dir")
-    status = lstat(target, "list_dir", name)
-    if status is None:
-        raise ActionError(f"list_dir: {name} does not exist")
-    if not stat.S_ISDIR(status.st_mode):
-        raise ActionError(f"list_dir: {name} is a file; use read_file")
+    target, name = folder_to_list(workspace, path)
     rows: list[str] = []
     left_out = _walk(target, 0, depth, rows)
     out = [f"list_dir {name}: {len(rows) + left_out} entries, {depth} levels deep", *rows]
@@ -109,7 +102,7 @@ def _walk(folder: Path, level: int, depth: int, rows: list[str]) -> int:
         return 0
     left_out = 0
     for entry, is_folder in entries:
-        if entry in SKIPPED:
+        if entry in UNLISTED:
             continue
         if len(rows) >= MAX_TREE_ENTRIES:
             left_out += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +12,7 @@ from .parsing import ActionError
 INSIDE = "/workspace"
 MAX_FILE_BYTES = 4 * 2**20
 MAX_ENTRIES = 500
+UNLISTED = (".git", "__pycache__")
 
 
 def locate(workspace: Path, given: str, action: str, *, writing: bool = False) -> tuple[Path, str]:
@@ -73,6 +75,23 @@ def read_text(path: Path, action: str, name: str) -> tuple[str, bool]:
         return data.decode("utf-8", "replace"), False
 
 
+def text_to_edit(workspace: Path, path: str, action: str) -> tuple[Path, str, str, bool]:
+    """A file that an edit is to change: (path, name, text, whether all of it is UTF-8).
+
+    Raises:
+        ActionError: it is not there, is no text file, or is not to be written.
+    """
+    target, name = locate(workspace, path, action, writing=True)
+    if lstat(target, action, name) is None:
+        raise ActionError(f"{action}: {name} does not exist; use create_file")
+    return target, name, *read_text(target, action, name)
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines with their ends, as editors, grep and tracebacks count them; ``splitlines`` also breaks at form feeds."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
 def write_text(path: Path, text: str, action: str, name: str) -> None:
     try:
         # In place, so that the file keeps its mode.
@@ -96,10 +115,7 @@ def read_file(workspace: Path, path: str, limit: int) -> str:
 
 
 def edit_file(workspace: Path, path: str, old: str | None, new: str | None, content: str | None) -> str:
-    target, name = locate(workspace, path, "edit_file", writing=True)
-    if lstat(target, "edit_file", name) is None:
-        raise ActionError(f"edit_file: {name} does not exist; use create_file")
-    text, is_utf8 = read_text(target, "edit_file", name)
+    target, name, text, is_utf8 = text_to_edit(workspace, path, "edit_file")
     if content is not None:
         content = with_line_ends_of(text, content)
         write_text(target, content, "edit_file", name)
@@ -152,19 +168,29 @@ def create_file(workspace: Path, path: str, content: str) -> str:
     return f"create_file {name}: written ({len(content)} characters)"
 
 
-def list_dir(workspace: Path, path: str) -> str:
+def folder_to_list(workspace: Path, path: str) -> tuple[Path, str]:
+    """The folder that list_dir is to show, and its name.
+
+    Raises:
+        ActionError: it is none, or leaves the workspace.
+    """
     target, name = locate(workspace, path, "list_dir")
     status = lstat(target, "list_dir", name)
     if status is None:
         raise ActionError(f"list_dir: {name} does not exist")
     if not stat.S_ISDIR(status.st_mode):
         raise ActionError(f"list_dir: {name} is a file; use read_file")
+    return target, name
+
+
+def list_dir(workspace: Path, path: str) -> str:
+    target, name = folder_to_list(workspace, path)
     try:
         with os.scandir(target) as found:
             entries = sorted(
                 entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "")
                 for entry in found
-                if entry.name not in (".git", "__pycache__")
+                if entry.name not in UNLISTED
             )
     except OSError as error:
         raise ActionError(f"list_dir: {name}: {error.strerror}") from error

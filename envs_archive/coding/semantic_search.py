@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from evals.utils.hire_agent import Embedding
 
+from .file_actions import lines_of
 from .parsing import ActionError
 from .workspace import list_files
 
@@ -31,7 +32,7 @@ class Piece(NamedTuple):
 
 def pieces_of(path: str, text: str) -> list[Piece]:
     """Functions and methods of Python, and windows of lines of everything else."""
-    lines = text.splitlines()
+    lines = [line.rstrip("\r\n") for line in lines_of(text)]  # as the syntax tree counts them
     starts = {1}
     if path.endswith((".py", ".pyi")):
         try:
