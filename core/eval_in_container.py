@@ -17,6 +17,7 @@ from core.evaluation_process import HANGING, OVER_LIMITS, expected_episodes, run
 from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
 from core.progress import Progress
+from core.together import of_shared
 from envs_archive.coding.swebench.sites import mounted
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import Episode, EvalResult, EvalSpec, Verdict, write_atomic
@@ -166,13 +167,7 @@ class Evaluator:
         """Episodes of the update tasks, run once without memory and shared by all designs of the run."""
         if self._collecting is None:
             self._collecting = asyncio.ensure_future(self._collect())
-        try:
-            episodes = {e.task: e for e in await asyncio.shield(self._collecting)}
-        except asyncio.CancelledError:
-            # The run is ending: its subprocess is ended before the run's gateway is.
-            self._collecting.cancel()
-            await asyncio.gather(self._collecting, return_exceptions=True)
-            raise
+        episodes = {e.task: e for e in await of_shared(self._collecting)}
         return self._keep_episodes(" ".join(update), [episodes[task] for task in update])
 
     def _keep_episodes(self, key: str, episodes: Sequence[Episode]) -> Path:

@@ -23,6 +23,7 @@ from core.experiments.racing import Decision, decide, looks
 from core.experiments.statistics import score, task_means
 from core.memo_manager import OUTCOMES, Memo_Manager, Objective, Record
 from core.posterior import beliefs
+from core.together import of_shared
 from evals.contract import Episode, EvalResult
 from evals.workflows.memory_calls import render
 
@@ -160,12 +161,7 @@ class Trials:
             self._under_way[key] = asyncio.ensure_future(evaluation)
         running = self._under_way[key]
         try:
-            result = await asyncio.shield(running)
-        except asyncio.CancelledError:
-            # Its subprocess is ended before the run's gateway is.
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            raise
+            result = await of_shared(running)
         finally:
             if running.done() and self._under_way.get(key) is running:
                 del self._under_way[key]

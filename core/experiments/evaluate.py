@@ -12,8 +12,8 @@ import numpy as np
 from core.design_file import Design
 from core.eval_in_container import Evaluator
 from core.experiments.statistics import Paired, Score, paired, score, task_means
-from core.experiments.together import together
 from core.run import Run
+from core.together import together
 from evals.contract import Episode, Updates
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from core.design_file import Design
 from core.eval_in_container import Evaluator
 from core.experiments.lockstep import Lockstep
-from core.experiments.together import together
 from core.options import Options, UsageError
 from core.run import Run
+from core.together import together
 from envs_archive.coding.tasks import Split
 from evals.contract import Episode, Updates
 

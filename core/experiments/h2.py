@@ -18,9 +18,9 @@ from core.eval_in_container import Evaluator
 from core.experiments.h1 import Arm, Outcome, derived_seed, in_turn, tokens
 from core.experiments.lockstep import Lockstep
 from core.experiments.stream import Part, Step
-from core.experiments.together import together
 from core.options import Options, UsageError
 from core.run import Run
+from core.together import together
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import Episode, EvalResult, Updates
 

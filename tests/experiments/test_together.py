@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from core.experiments.together import together
+from core.together import of_shared, together
 
 
 async def piece(number, ended, fails=False):
@@ -43,3 +43,22 @@ def test_a_cancelled_wait_ends_all_before_it_returns():
         return sorted(ended)
 
     assert asyncio.run(main([])) == [400, 500]
+
+
+def test_a_cancelled_wait_for_a_shared_piece_ends_it_before_it_returns():
+    async def main(ended):
+        shared = asyncio.ensure_future(piece(400, ended))
+        waiting = [asyncio.ensure_future(of_shared(shared)) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        waiting[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+        return ended, shared.cancelled()
+
+    assert asyncio.run(main([])) == ([400], True)
+    assert asyncio.run(of_shared_result()) == [1, 1]
+
+
+async def of_shared_result():
+    shared = asyncio.ensure_future(piece(1, []))
+    return await asyncio.gather(of_shared(shared), of_shared(shared))

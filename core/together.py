@@ -1,4 +1,4 @@
-"""Evaluations side by side, none of which outlives the wait for them."""
+"""Evaluations side by side, or shared by several who wait, none of which outlives the wait for it."""
 
 from __future__ import annotations
 
@@ -22,4 +22,15 @@ async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+async def of_shared(task: asyncio.Future[T]) -> T:
+    """The result of what several wait for. A wait that is cancelled ends it first: then the run is ending, and the
+    gateway it uses is closed next."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         raise
