@@ -86,7 +86,14 @@ def parser() -> argparse.ArgumentParser:
         type=_at_least(1),
         default=1,
         metavar="N",
-        help="h1: build every memory N times, with other halves, orders and seeds (default 1)",
+        help="h1: build every memory N times, with other cuts, orders and seeds (default 1)",
+    )
+    add(
+        "--folds",
+        type=_at_least(2),
+        default=2,
+        metavar="K",
+        help="h1: cut the tasks into K parts; memory of the others is scored on each (default 2: halves)",
     )
     add(
         "--plan",

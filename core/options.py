@@ -54,6 +54,7 @@ class Options:
     save_memory: str | None = None
     load_memory: str | None = None
     builds: int = 1
+    folds: int = 2
     grouped: bool = False
     project: str | None = None
     orders: int = 6

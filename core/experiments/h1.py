@@ -1,9 +1,9 @@
 """H1: does memory help? Every task is paired with itself, once with each arm, under the same seeds, side by side.
 
 A design that learns is *cross-fitted*: memory built on one half of each project's tasks is scored on the other half,
-then the reverse, so that all tasks are paired and none is in the memory it meets. A *build* is one such pass: another
-cut into halves, another order of learning, other seeds, its own collection of finished tasks. All arms of a build
-learn from the same collection.
+then the reverse, so that all tasks are paired and none is in the memory it meets. With more *folds* than two it learns
+from all but one of them and is scored on that one, each in turn. A *build* is one such pass: another cut, another order
+of learning, other seeds, its own collection of finished tasks. All arms of a build learn from the same collection.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_lowercase
 
 from core.design_file import Design
 from core.eval_in_container import Evaluator
@@ -62,30 +63,32 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Block:
-    """One half of one build: memories learn from ``update`` and are scored on ``retrieve``, in these orders."""
+    """One fold of one build: memories learn from ``update`` and are scored on ``retrieve``, in these orders."""
 
     build: int
-    side: str
+    fold: str
     seed: int
     update: list[str]
     retrieve: list[str]
 
 
-def halves(tasks: Sequence[str], projects: dict[str, str], rng: random.Random) -> tuple[list[str], list[str]]:
-    """Cut the tasks of every project into two random halves; an odd one goes to each side in turn.
+def folds(tasks: Sequence[str], projects: dict[str, str], number: int, rng: random.Random) -> list[list[str]]:
+    """Deal the tasks of every project out at random, so that each fold has its share of each project.
 
     Args:
         tasks: task ids.
         projects: project of each task.
+        number: of folds. Their sizes differ by one task at most, in all and in each project.
     """
-    sides: tuple[list[str], list[str]] = ([], [])
+    dealt: list[list[str]] = [[] for _ in range(number)]
+    turn = 0
     for project in sorted({projects[task] for task in tasks}):
         own = sorted(task for task in tasks if projects[task] == project)
         rng.shuffle(own)
-        cut = (len(own) + (len(sides[0]) <= len(sides[1]))) // 2
-        sides[0].extend(own[:cut])
-        sides[1].extend(own[cut:])
-    return sides
+        for task in own:
+            dealt[turn % number].append(task)
+            turn += 1
+    return dealt
 
 
 def check(options: Options, projects: dict[str, str], designs: Sequence[Design]) -> None:
@@ -108,8 +111,9 @@ def check(options: Options, projects: dict[str, str], designs: Sequence[Design])
                 "--grouped compares the means of repeats: it takes --repeats 2 or more and no --builds"
             )
         return
-    if len(projects) < 2:
-        raise UsageError(f"{options.tasks} holds one task: half of them are for learning, so it takes two")
+    most = min(len(projects), len(ascii_lowercase))
+    if options.folds > most:
+        raise UsageError(f"--folds {options.folds}: {options.tasks} can be cut into {most} parts at most")
     if len(set(projects.values())) < 2 and any(d.sha.startswith("other_project") for d in designs):
         raise UsageError(f"other_project needs tasks of two projects, and {options.tasks} has one")
 
@@ -128,21 +132,23 @@ def in_turn(tasks: Sequence[str], repeats: int, rollout: str) -> list[tuple[str,
 
 
 def blocks(
-    projects: dict[str, str], seed: int, builds: int = 1, update_size: int | None = None
+    projects: dict[str, str], seed: int, builds: int = 1, number: int = 2, update_size: int | None = None
 ) -> Iterator[Block]:
     """The blocks of an experiment, in the order they are run.
 
     Args:
         projects: project of each task.
+        number: of folds in a build.
         update_size: learn from at most so many tasks.
     """
     for build in range(1, builds + 1):
         own = derived_seed(seed, build)
         rng = random.Random(own)
-        sides = halves(list(projects), projects, rng)
-        for side in sides:
-            rng.shuffle(side)
-        for name, scored, learned in (("a", *sides[::-1]), ("b", *sides)):
+        cut = folds(list(projects), projects, number, rng)
+        for name, scored in zip(ascii_lowercase, cut, strict=False):
+            learned = [task for fold in cut if fold is not scored for task in fold]
+            rng.shuffle(learned)
+            rng.shuffle(scored)
             yield Block(build, name, own, learned[:update_size], scored)
 
 
@@ -170,7 +176,7 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
             )
         return evaluators[seed]
 
-    for block in blocks(run.projects, options.seed, options.builds, options.update_size):
+    for block in blocks(run.projects, options.seed, options.builds, options.folds, options.update_size):
         alive = [arm for arm in arms if outcomes[arm.label].status == "ok"]
         if arms[0] not in alive:
             break
@@ -204,7 +210,7 @@ async def _run_block(
         result = await evaluator.evaluate_on(
             arm.label,
             arm.design.path,
-            f"{block.build}{block.side}",
+            f"{block.build}{block.fold}",
             block.update if arm.learns else [],
             block.retrieve,
             repeats,

@@ -97,10 +97,11 @@ def plan(options: Options, projects: dict[str, str], arms: Sequence[str], pilot:
         return _h3(options, projects, arms, pilot)
     n, r, b = len(projects), options.repeats, options.builds
     scored, collected = n * r * b * len(arms), n * b
-    learning = (len(arms) - 1) * n * b
+    learning = (len(arms) - 1) * n * b * (options.folds - 1)
+    rest = "half" if options.folds == 2 else f"{options.folds - 1} of {options.folds} parts"
     lines = [
         f"Plan of H1 (nothing is run): {', '.join(arms[1:])} against {arms[0]}; primary contrast: {arms[1]}, resolved",
-        f"  tasks    {n} in {len(set(projects.values()))} projects; every task is scored with memory of the other half",
+        f"  tasks    {n} in {len(set(projects.values()))} projects; every task is scored with memory of the other {rest}",
         f"  runs     {n} tasks x {r} repeats x {b} builds x {len(arms)} arms = {scored}, and {collected} to learn from",
         f"  updates  {learning} of memories",
         *_spending(options, scored + collected, pilot),

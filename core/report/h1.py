@@ -59,10 +59,11 @@ def _summary(found: Sequence[Contrast], control: str) -> dict[str, Any]:
 def _show(run: Run, rows: Sequence[Row], found: Sequence[Contrast], said: Sequence[str]) -> None:
     options = run.options
     builds = f" x {options.builds} builds" if options.builds > 1 else ""
+    cut = "" if options.folds == 2 else f" in {options.folds} parts"
     kept = "read-only" if options.rollout_type == "batched" else "learning on"
     title = (
         f"{options.name}: H1, {len(run.tasks)} tasks x {options.repeats} repeats{builds}, arms side by side, memory "
-        f"cross-fitted, {kept}"
+        f"cross-fitted{cut}, {kept}"
     )
     out = console()
     out.print(arms_table(rows, title))

@@ -35,7 +35,7 @@ class Evaluation:
 
     Attributes:
         label: of its design.
-        block: what it was for: ``eval``, ``test``, ``collect``, or in an experiment build and half (``1a``).
+        block: what it was for: ``eval``, ``test``, ``collect``, or in an experiment build and fold (``1a``).
         status: of ``result.json``; ``unfinished`` without one.
         episodes: graded ones, with the desk's verdicts, without their texts.
     """

@@ -119,7 +119,7 @@ def _open_questions(m: Measure, repeats: int) -> str:
     builds = len(m.by_build)
     if builds == 1:
         return (
-            "Every memory was built once: how much depends on the order of learning and the cut into halves is not "
+            "Every memory was built once: how much depends on the order of learning and the cut of the tasks is not "
             "known (--builds 3 tells)."
         )
     each = ", ".join(points(delta) for delta in m.by_build)

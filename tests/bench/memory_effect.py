@@ -1,9 +1,11 @@
 """Does memory act, and only where it should? Four arms on all tasks of a file, paired by task:
 
 none     no memory
-own      a design whose memory the agent built itself from other tasks of the same projects (cross-fitted halves)
+own      a design whose memory the agent built itself from the other tasks of the same projects
 other    the same design, its memory built from another project's tasks
 oracle   a note made from the task's own gold patch, for this check alone
+
+Cross-fitted in ten parts: the memory that a task meets was built from nine of ten of the other tasks (--folds).
 
     python -m tests.bench.memory_effect [--design claude_md] [--tasks FILE] [--repeats 3] [--seed 42]
 """
@@ -53,7 +55,9 @@ def write_oracle(tasks: dict[str, Task], folder: Path) -> Path:
 
 
 async def measure(design: str, arguments: list[str]) -> None:
-    options = options_from(parser().parse_args(["--experiment", "h1", "--memo_SHA", design, *arguments]))
+    options = options_from(
+        parser().parse_args(["--experiment", "h1", "--memo_SHA", design, "--folds", "10", *arguments])
+    )
     tasks = tasks_of(options)
     with Progress() as progress:
         async with open_run(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.experiments import grouped
 from core.experiments.contrasts import contrasts, differences
-from core.experiments.h1 import Outcome, blocks, halves, in_turn, write_pairs
+from core.experiments.h1 import Outcome, blocks, folds, in_turn, write_pairs
 from core.experiments.power import variance_layers
 from core.experiments.statistics import paired_t
 from core.report.verdict import sentences
@@ -19,29 +19,34 @@ projects_of_tasks = st.lists(st.sampled_from("abcd"), min_size=2, max_size=30).m
 )
 
 
-@given(projects_of_tasks, st.integers(0, 99), st.integers(1, 3))
-def test_every_build_scores_each_task_once_with_a_memory_that_never_met_it(projects, seed, builds):
-    found = list(blocks(projects, seed, builds))
-    assert [(b.build, b.side) for b in found] == [(n, s) for n in range(1, builds + 1) for s in "ab"]
-    for first, second in zip(found[::2], found[1::2], strict=True):
-        assert sorted(first.retrieve + second.retrieve) == sorted(projects)
-        assert first.retrieve and second.retrieve and abs(len(first.retrieve) - len(second.retrieve)) <= 1
-        for block in (first, second):
-            assert not set(block.update) & set(block.retrieve)
+@given(projects_of_tasks, st.integers(0, 99), st.integers(1, 3), st.integers(2, 5))
+def test_every_build_scores_each_task_once_with_a_memory_of_all_it_is_not_scored_on(
+    projects, seed, builds, number
+):
+    number = min(number, len(projects))
+    found = list(blocks(projects, seed, builds, number))
+    assert [(b.build, b.fold) for b in found] == [
+        (n, f) for n in range(1, builds + 1) for f in "abcde"[:number]
+    ]
+    for start in range(0, len(found), number):
+        build = found[start : start + number]
+        assert sorted(task for block in build for task in block.retrieve) == sorted(projects)
+        assert len({block.seed for block in build}) == 1
+        for block in build:
+            assert block.retrieve and not set(block.update) & set(block.retrieve)
             assert sorted(block.update + block.retrieve) == sorted(projects)
-        assert first.seed == second.seed
-    assert found == list(blocks(projects, seed, builds))
+    assert found == list(blocks(projects, seed, builds, number))
 
 
-@given(projects_of_tasks, st.integers(0, 99))
-def test_halves_cut_every_project_evenly(projects, seed):
-    sides = halves(list(projects), projects, random.Random(seed))
-    for project in set(projects.values()):
-        a, b = (sum(projects[task] == project for task in side) for side in sides)
-        assert abs(a - b) <= 1
+@given(projects_of_tasks, st.integers(0, 99), st.integers(2, 5))
+def test_folds_cut_the_whole_and_every_project_evenly(projects, seed, number):
+    cut = folds(list(projects), projects, number, random.Random(seed))
+    for project in {None, *projects.values()}:
+        sizes = [sum(project in (None, projects[task]) for task in fold) for fold in cut]
+        assert max(sizes) - min(sizes) <= 1
 
 
-def test_builds_differ_in_halves_order_and_seed_and_update_size_limits_what_is_learned():
+def test_builds_differ_in_cut_order_and_seed_and_update_size_limits_what_is_learned():
     projects = {f"{p}-{i}": p for p in "abc" for i in range(8)}
     found = list(blocks(projects, 42, builds=3, update_size=5))
     assert len({block.seed for block in found}) == 3 and found[0].seed == 42

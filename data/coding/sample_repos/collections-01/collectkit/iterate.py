@@ -7,7 +7,7 @@ def first(iterable, default=MISSING):
     """The first element; of an empty iterable the default, or KitValueError if none is given."""
     for element in iterable:
         return element
-    if default is None:
+    if default is MISSING:
         raise KitValueError("the iterable is empty")
     return default
 

@@ -11,7 +11,7 @@ class LayeredDict:
 
     def __getitem__(self, key):
         value = self.get(key, MISSING)
-        if value is MISSING:
+        if value is None:
             raise KitKeyError(key)
         return value
 

@@ -31,12 +31,6 @@ def test_none_beats_the_default():
     assert LayeredDict(USER).get("pager", "more") is None
 
 
-def test_none_set_later():
-    settings = LayeredDict(SYSTEM)
-    settings["tabs"] = None
-    assert settings["tabs"] is None
-
-
 def test_set_leaves_layers_alone():
     settings = LayeredDict(SYSTEM)
     settings["tabs"] = 4

@@ -24,7 +24,7 @@ class LayeredDict:
     def get(self, key, default=None):
         """The value in the first layer that has the key, or the default."""
         for layer in self._layers:
-            if layer.get(key) is not None:
+            if layer.get(key, MISSING) is not MISSING:
                 return layer[key]
         return default
 

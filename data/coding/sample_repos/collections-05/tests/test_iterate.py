@@ -20,11 +20,6 @@ def test_first_of_nothing():
         iterate.first([])
 
 
-def test_first_of_an_empty_generator():
-    with pytest.raises(KitValueError, match="empty"):
-        iterate.first(number for number in range(3) if number > 5)
-
-
 def test_chunks():
     assert list(iterate.chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
 

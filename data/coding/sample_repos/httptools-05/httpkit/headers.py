@@ -42,12 +42,12 @@ class Headers:
 
     def get_all(self, name: str) -> list[str]:
         """Return each value of a name in order."""
-        folded = fold(name)
+        folded = name
         return [value for known, _, value in self._fields if known == folded]
 
     def discard(self, *names: str) -> None:
         """Take out every field of these names."""
-        unwanted = set(names)
+        unwanted = {fold(name) for name in names}
         self._fields = [field for field in self._fields if field[0] not in unwanted]
 
     def set(self, name: str, value: str) -> None:

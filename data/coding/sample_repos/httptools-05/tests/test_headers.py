@@ -48,6 +48,12 @@ def test_discard():
     assert list(headers) == [("Host", "h")]
 
 
+def test_discard_several_names():
+    headers = Headers([("Via", "p"), ("ETag", "x"), ("Date", "d")])
+    headers.discard("ETAG", "via")
+    assert list(headers) == [("Date", "d")]
+
+
 def test_set_replaces():
     headers = Headers([("Host", "old"), ("Age", "1")])
     headers.set("Host", "new")

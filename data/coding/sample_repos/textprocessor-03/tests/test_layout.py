@@ -9,6 +9,18 @@ def test_width():
     assert layout.width("e\u0301") == 1
 
 
+def test_widest():
+    assert layout.widest(["a", "abc", "ab"]) == 3
+
+
+def test_widest_with_wide_characters():
+    assert layout.widest(["abc", "日本"]) == 4
+
+
+def test_widest_of_nothing():
+    assert layout.widest([]) == 0
+
+
 def test_pad_left():
     assert layout.pad("ab", 4) == "ab  "
 
@@ -23,6 +35,10 @@ def test_pad_too_wide():
 
 def test_pad_wide_characters():
     assert layout.pad("日本", 6) == "日本  "
+
+
+def test_pad_combining_marks():
+    assert layout.pad("e\u0301te\u0301", 5, "right") == "  e\u0301te\u0301"
 
 
 def test_pad_unknown_alignment():

@@ -14,9 +14,14 @@ def width(text):
     return columns
 
 
+def widest(texts):
+    """The columns that the widest of the texts takes; none for no text."""
+    return max((len(text) for text in texts), default=0)
+
+
 def pad(text, columns, align="left"):
     """Fill a text up with blanks; a text that is too wide stays as it is."""
-    missing = max(columns - len(text), 0)
+    missing = max(columns - width(text), 0)
     if align == "left":
         return text + " " * missing
     if align == "right":
@@ -56,7 +61,7 @@ def wrap(text, columns):
 def table(rows, gap="  "):
     """Rows of cells as text with aligned columns; numbers go to the right."""
     texts = [[str(cell) for cell in row] for row in rows]
-    widths = [max(width(cell) for cell in column) for column in zip(*texts)]
+    widths = [widest(column) for column in zip(*texts)]
     lines = []
     for row, cells in zip(rows, texts):
         sides = ["right" if isinstance(cell, (int, float)) else "left" for cell in row]

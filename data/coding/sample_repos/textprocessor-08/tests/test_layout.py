@@ -9,6 +9,22 @@ def test_width():
     assert layout.width("e\u0301") == 1
 
 
+def test_widest():
+    assert layout.widest(["a", "abc", "ab"]) == 3
+
+
+def test_widest_with_wide_characters():
+    assert layout.widest(["abc", "日本"]) == 4
+
+
+def test_widest_with_combining_marks():
+    assert layout.widest(["e\u0301te\u0301", "ab"]) == 3
+
+
+def test_widest_of_nothing():
+    assert layout.widest([]) == 0
+
+
 def test_pad_left():
     assert layout.pad("ab", 4) == "ab  "
 
