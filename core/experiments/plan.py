@@ -101,7 +101,7 @@ def plan(options: Options, projects: dict[str, str], arms: Sequence[str], pilot:
     rest = "half" if options.folds == 2 else f"{options.folds - 1} of {options.folds} parts"
     lines = [
         f"Plan of H1 (nothing is run): {', '.join(arms[1:])} against {arms[0]}; primary contrast: {arms[1]}, resolved",
-        f"  tasks    {n} in {len(set(projects.values()))} projects; every task is scored with memory of the other {rest}",
+        f"  tasks    {n} in {len(set(projects.values()))} projects; each is scored with memory of the other {rest}",
         f"  runs     {n} tasks x {r} repeats x {b} builds x {len(arms)} arms = {scored}, and {collected} to learn from",
         f"  updates  {learning} of memories",
         *_spending(options, scored + collected, pilot),

@@ -36,7 +36,8 @@ def experiment(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("h1")
     (tmp_path / "bad.py").write_text(BROKEN)
     arms = f"claude_md,{tmp_path / 'bad.py'},trajectory_retrieval"
-    arguments = ["--experiment", "h1", "--memo_SHA", arms, "--repeats", "1", *TASKS, "--result_dir", "first"]
+    arguments = ["--experiment", "h1", "--memo_SHA", arms, "--repeats", "1", "--folds", "3", *TASKS]
+    arguments += ["--result_dir", "first"]
     return tmp_path, finish(start(tmp_path, *arguments), code=1)
 
 
@@ -51,7 +52,8 @@ def test_every_task_is_paired_once_per_arm_and_never_in_its_own_memory(experimen
         spec = json.loads(path.read_text())
         met = {task["id"] for task in spec["update_tasks"]}
         assert not met & {task["id"] for task in spec["retrieve_tasks"]}
-        assert met or spec["design"] == "no_mem"
+        if spec["retrieve_tasks"]:
+            assert len(met) == (0 if spec["design"] == "no_mem" else 2)
         assert spec["interleaved"]
     found = summary(tmp_path)
     assert (found["kind"], found["state"]) == ("h1", "done")
@@ -70,16 +72,16 @@ def test_a_failing_arm_is_named_and_the_others_are_compared(experiment):
     assert [c["control"] for c in found["contrasts"]] == ["no_mem", "no_mem", "trajectory_retrieval"]
 
 
-def test_all_arms_finish_one_half_before_any_begins_the_next(experiment):
-    """By the order in which the model was first called for each run (within a half: tests/gateway/test_turns.py)."""
+def test_all_arms_finish_one_fold_before_any_begins_the_next(experiment):
+    """By the order in which the model was first called for each run (within a fold: tests/gateway/test_turns.py)."""
     tmp_path, _ = experiment
     with closing(sqlite3.connect(tmp_path / "logs/first/ledger.sqlite")) as ledger:
         rows = ledger.execute(
             "select evaluation from calls where purpose = 'act' and phase = 'retrieve' "
             "group by evaluation, task, repeat order by min(id)"
         ).fetchall()
-    halves = [evaluation[-3] for (evaluation,) in rows]
-    assert len(halves) == 3 * 3 and halves == sorted(halves)
+    folds = [evaluation[-3] for (evaluation,) in rows]
+    assert len(folds) == 3 * 3 and folds == sorted(folds) and len(set(folds)) == 3
 
 
 def test_a_resumed_experiment_repeats_nothing(experiment):
@@ -105,6 +107,9 @@ def test_the_plan_estimates_from_a_run_and_writes_nothing(experiment):
     benchmark = ["--experiment", "h1", "--memo_SHA", "claude_md,trajectory_retrieval", "--builds", "2"]
     out, _ = finish(start(tmp_path, *benchmark, "--execution_model", "gpt-4o-mini", "--plan"))
     assert "54 tasks x 3 repeats x 2 builds x 3 arms = 972" in out and "USD" in out and "points" in out
+    assert "memory of the other half" in out and "216 of memories" in out
+    out, _ = finish(start(tmp_path, *benchmark, "--folds", "10", "--plan"))
+    assert "memory of the other 9 of 10 parts" in out and "1944 of memories" in out
     out, _ = finish(start(tmp_path, *benchmark, "--plan", "first"))
     assert "as in first" in out and "0.00 USD" in out
     assert files() == before
