@@ -180,6 +180,8 @@ def _wanted(state: State, run: TestRun) -> str:
             match = next((s for s in sources if frame.path == s or frame.path.endswith("/" + s)), "")
             if _readable(state, match):
                 return match
+    if deeper := _explains_more(state, run, sources):
+        return deeper
     first = run.failures[0]
     expects_error = "raises" in first.failing_line
     if expects_error and _readable(state, first.path):
@@ -201,6 +203,25 @@ def _wanted(state: State, run: TestRun) -> str:
     if not _test_names(state, run) & (defined - {""}):
         return _defining(state, run, sources) or ("" if state.found else "?")
     return _helper_module(state, run)
+
+
+def _explains_more(state: State, run: TestRun, sources: list[str]) -> str:
+    """A module that one read imports and that has failing tests of its own: its fault would explain both."""
+    tested = {_tested_stem(failure.path) for failure in run.failures}
+    for path, file in state.files.items():
+        if is_test_path(path) or _tested_stem(path) not in tested:
+            continue
+        for target in parse_source(path, file.original).imports.values():
+            found = resolve_import(path, target, state.task.files)
+            if found in sources and _tested_stem(found) in tested and _readable(state, found):
+                return found
+    return ""
+
+
+def _tested_stem(path: str) -> str:
+    """What a test file is named after, or a source file is called."""
+    stem = path.rpartition("/")[2].removesuffix(".py")
+    return stem.removeprefix("test_").removesuffix("_test").removesuffix("_tests")
 
 
 def _called_module(state: State, run: TestRun, everything: bool) -> str:
@@ -269,8 +290,7 @@ def _first_source(state: State, run: TestRun, sources: list[str]) -> str:
         found = _defining(state, run, sources)
         if found:
             return found
-    test = run.failures[0].path.rpartition("/")[2].removesuffix(".py")
-    stem = test.removeprefix("test_").removesuffix("_test").removesuffix("_tests")
+    stem = _tested_stem(run.failures[0].path)
     same = [s for s in sources if s.rpartition("/")[2] == f"{stem}.py" and _readable(state, s)]
     if len(same) == 1:
         return same[0]

@@ -93,7 +93,7 @@ def of_expression(node: ast.AST | None, known: dict[str, str]) -> str:
         return known.get(f".{node.attr}", UNKNOWN)
     if isinstance(node, ast.Call):
         name = called_name(node)
-        return known.get(f"{name}()") or _CALLS.get(name, UNKNOWN)
+        return known.get(f"{name}()") or _CALLS.get(name) or _of_extreme(name, node, known)
     if isinstance(node, ast.UnaryOp):
         return "bool" if isinstance(node.op, ast.Not) else of_expression(node.operand, known)
     if isinstance(node, ast.BinOp):
@@ -122,6 +122,17 @@ def of_expression(node: ast.AST | None, known: dict[str, str]) -> str:
         sliced = isinstance(node.slice, ast.Slice)
         return of_expression(node.value, known) if sliced else UNKNOWN
     return _LITERALS.get(type(node), UNKNOWN)
+
+
+def _of_extreme(name: str, node: ast.Call, known: dict[str, str]) -> str:
+    """Kind of the largest or smallest of what a call of max or min is given."""
+    if name not in ("max", "min") or not isinstance(node.func, ast.Name):
+        return UNKNOWN
+    given = node.args if len(node.args) > 1 else [k.value for k in node.keywords if k.arg == "default"]
+    one = node.args[0] if len(node.args) == 1 else None
+    if isinstance(one, ast.GeneratorExp | ast.ListComp | ast.SetComp):
+        given = [one.elt, *given]
+    return next((k for k in (of_expression(v, known) for v in given) if k not in (UNKNOWN, "none")), UNKNOWN)
 
 
 def called_name(node: ast.Call) -> str:

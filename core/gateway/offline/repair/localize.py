@@ -148,7 +148,7 @@ def locate(
 ) -> dict[Function, float]:
     """Weight of each function, highest 1: the mean over the failing tests, raised by words of the issue."""
     total: dict[Function, float] = {}
-    failures = run.failures[:12]
+    failures = run.samples
     for failure in failures:
         for function, weight in _one(failure, sources, tests).items():
             total[function] = total.get(function, 0.0) + weight / len(failures)
@@ -170,7 +170,7 @@ def locate(
 def error_lines(run: TestRun, path: str) -> dict[int, float]:
     """Lines of `path` that the tracebacks name, with 1.0 for the deepest frame of a failure."""
     out: dict[int, float] = {}
-    for failure in run.failures[:12]:
+    for failure in run.samples:
         frames = [f for f in failure.frames if not is_test_path(f.path)]
         for index, frame in enumerate(frames):
             if frame.path.endswith(path):

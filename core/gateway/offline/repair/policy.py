@@ -122,7 +122,7 @@ def _watch(state: State, run: TestRun) -> dict | None:
             known = usage.functions.get(helper.name.rpartition(".")[2])
             if not helper.many and helper.name not in names and (known is None or pure(known.node)):
                 names.append(helper.name)
-    tests_to_run = [failure.test for failure in run.failures[:MAX_TESTS]]
+    tests_to_run = [failure.test for failure in run.samples[:MAX_TESTS]]
     expected = missed(failure.error for failure in run.failures)
     asked = command(state.task.test_command, tests_to_run, functions, helpers, expected)
     if not asked or not functions:

@@ -156,7 +156,7 @@ def _of_failure(failure: Failure) -> dict[str, float]:
 def factors(run: TestRun) -> dict[str, float]:
     """Operator -> multiplier, the geometric mean over the failing tests; operators left out count 1."""
     total: dict[str, float] = {}
-    failures = run.failures[:12]
+    failures = run.samples
     for failure in failures:
         per_operator: dict[str, float] = {}
         for group, factor in _of_failure(failure).items():

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import zip_longest
+
+MOST_SAMPLES = 12
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,15 @@ class TestRun:
     @property
     def green(self) -> bool:
         return self.exit_code == 0 and not self.failures and not self.timed_out
+
+    @cached_property
+    def samples(self) -> tuple[Failure, ...]:
+        """A few failing tests that speak for all: of each test file in turn."""
+        by_file: dict[str, list[Failure]] = {}
+        for failure in self.failures:
+            by_file.setdefault(failure.path, []).append(failure)
+        in_turn = [f for rank in zip_longest(*by_file.values()) for f in rank if f is not None]
+        return tuple(in_turn[:MOST_SAMPLES])
 
     @property
     def failing(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..plausible import SAME_NAME, STRANGE, Judge, Usage
 from ..source import FUNCTION, Function, SourceFile, resolve_import
+from .surroundings import suits
 
 BUILTINS = frozenset(dir(builtins))
 MAX_HELPERS = 24
@@ -69,9 +70,16 @@ class Scope:
 
     def replace(self, op: str, node: ast.AST, text: str) -> Proposal:
         start, end = self.source.span(node)
-        fit = 1.0
-        if isinstance(node, ast.expr):
-            fit = self.judge.fit(self.source.text[start:end], text, self.is_condition(node))
+        if not isinstance(node, ast.expr):
+            return Proposal(op, start, end, text)
+        fit = suits(node, text, self.parents, self.judge.local)
+        judged = self.parents.get(node)
+        if isinstance(judged, ast.Call) and judged.func is node:  # another function: what it gives counts
+            first, last = self.source.span(judged)
+            new = text + self.source.text[end:last]
+        else:
+            judged, first, last, new = node, start, end, text
+        fit *= self.judge.fit(self.source.text[first:last], new, self.is_condition(judged))
         return Proposal(op, start, end, text, fit)
 
     def seconds(self, helper: Helper) -> list[str]:

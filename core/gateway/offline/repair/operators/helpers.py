@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .base import BUILTINS, Proposal, Scope, arity
+from ..source import FUNCTION
+from .base import BUILTINS, Proposal, Scope, arity, names_in
+
+STANDS_IN = 4.0  # a value that the compared variable is given in place of none
 
 COLLECTIONS = {
     "set": "{%s}",
@@ -70,6 +73,26 @@ def _sentinels(scope: Scope, compare: ast.Compare) -> Iterator[Proposal]:
     if isinstance(right, ast.Constant) and right.value is None:
         for name, value in scope.constants.items():
             if isinstance(value, ast.Call):
-                yield scope.replace("sentinel", right, name)
+                fit = STANDS_IN if name in _stand_ins(scope, compare.left) else 1.0
+                yield scope.replace("sentinel", right, name)._replace(fit=fit)
     elif isinstance(right, ast.Name) and isinstance(scope.constants.get(right.id), ast.Call):
         yield scope.replace("sentinel", right, "None")
+
+
+def _stand_ins(scope: Scope, compared: ast.expr) -> frozenset[str]:
+    """Names that a variable may hold: of its default as a parameter, and in what it is assigned."""
+    if not isinstance(compared, ast.Name):
+        return frozenset()
+    held: list[ast.AST] = []
+    if isinstance(scope.function.node, FUNCTION):
+        arguments = scope.function.node.args
+        positional = [*arguments.posonlyargs, *arguments.args][::-1]
+        pairs = [*zip(positional, arguments.defaults[::-1], strict=False)]
+        pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        held += [default for argument, default in pairs if default and argument.arg == compared.id]
+    for node in scope.nodes:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == compared.id for target in node.targets
+        ):
+            held.append(node.value)
+    return frozenset().union(*map(names_in, held))

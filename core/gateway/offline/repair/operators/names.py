@@ -116,9 +116,10 @@ def _attribute_swap(scope: Scope, op: str, node: ast.Attribute, name: str) -> Pr
 def _attributes(scope: Scope, node: ast.Attribute) -> Iterator[Proposal]:
     parent = scope.parents.get(node)
     called = isinstance(parent, ast.Call) and parent.func is node
-    for other in _BY_NAME.get(node.attr, ()):
-        yield _attribute_swap(scope, "sibling", node, other)
     own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+    for other in _BY_NAME.get(node.attr, ()):
+        if not (own and node.attr in scope.methods and other not in scope.methods):
+            yield _attribute_swap(scope, "sibling", node, other)
     if own and called and node.attr in scope.methods:
         for other, arguments in scope.methods.items():
             low, high = arity(arguments, bound=True)
