@@ -123,3 +123,34 @@ def test_a_module_below_two_that_fail_is_read_and_repaired(repair):
     read = [a["path"] for a in episode.actions if a["action"] == "read_file"]
     assert "kit/store.py" in read[:3]
     assert green
+
+
+PICK = {
+    "kit/__init__.py": "",
+    "kit/base.py": "class _Nothing:\n    pass\n\n\nNOTHING = _Nothing()\n",
+    "kit/pick.py": (
+        "from kit.base import NOTHING\n\n\ndef last(rows, default=NOTHING):\n    for row in reversed(rows):\n"
+        "        return row\n    if default is None:\n        raise LookupError('no rows')\n    return default\n"
+    ),
+    "tests/test_pick.py": (
+        "import pytest\nfrom kit.pick import last\n\n\ndef test_none():\n    assert last([], None) is None\n\n\n"
+        "def test_nothing():\n    with pytest.raises(LookupError):\n        last([])\n"
+    ),
+    "conftest.py": "",
+}
+
+
+def test_taking_out_what_raises_is_not_built_upon_at_once(repair):
+    green, episode = repair(PICK)
+    assert green
+    assert "default is NOTHING" in (episode.folder / "kit/pick.py").read_text()
+    assert "raise LookupError" in (episode.folder / "kit/pick.py").read_text()
+
+
+def test_the_form_of_an_imported_helper_that_was_not_read_is_tried():
+    source = parse_source(
+        "kit/area.py", "from kit.rounding import half\n\n\ndef f(x, n):\n    return round(x, n)\n"
+    )
+    files = ("kit/area.py", "kit/rounding.py")
+    found = pool({f: 1.0 for f in source.functions}, (source,), files, usage_of((source,)))
+    assert "return half(x, n)" in [c.after for c in found]

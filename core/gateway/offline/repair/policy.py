@@ -28,6 +28,7 @@ SAME_EFFECT, BROKE_MORE, MOVED = 0.75, 0.85, 1.1  # what a failed try says about
 TRIED = 0.95  # and about its function
 LOOK_AHEAD = 200
 MAX_EDIT_ERRORS = 4
+PATIENCE = 3  # further tries before the search goes on from one that repaired some of the tests
 LEAST_TO_WATCH = 7  # steps that must be left
 
 
@@ -47,6 +48,12 @@ class Search:
     run: TestRun  # what failed with the base texts
     base: dict[str, str] = field(default_factory=dict)  # path -> text, only where not the original
     tried: dict[tuple[str, int, int, str], TestRun] = field(default_factory=dict)
+    better: Search | None = None  # where a try would lead that repaired some tests and broke none
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The texts to leave behind when nothing better is found."""
+        return self.better.base if self.better else self.base
 
 
 def choose(state: State, seed: int) -> dict:
@@ -61,7 +68,7 @@ def choose(state: State, seed: int) -> dict:
     if state.trials[-1].run.green and state.tested:
         return _submit("All visible tests pass.")
     search = _replay(state, start)
-    if dict(state.changed) != search.base and not state.tested:
+    if dict(state.changed) not in (search.base, search.kept) and not state.tested:
         return _after_edit(state, search)
     looked = explore.next_look(state, search.run)
     if looked:
@@ -139,7 +146,7 @@ def _after_edit(state: State, search: Search) -> dict:
     """The files are in a state no test run has seen: test it if a restore still fits afterwards."""
     last = state.steps[-1]
     if last.error or last.action.get("action") != "edit_file" or state.remaining <= 2:
-        return _restore_or_submit(state, search.base)
+        return _restore_or_submit(state, search.kept)
     return _run_tests(state, search.run)
 
 
@@ -148,14 +155,19 @@ def _better(run: TestRun, than: TestRun) -> bool:
 
 
 def _replay(state: State, start: TestRun) -> Search:
-    """Go through the test runs: an edit that repairs some tests and breaks none becomes the new base."""
+    """Go through the test runs: an edit that repairs some tests and breaks none becomes the new base, but not at once:
+    taking out what raises an error repairs a test too, and the right edit may be the next to try."""
     search = Search(start)
+    waited = 0
     for trial in state.trials:
         changed = dict(trial.changed)
         if changed == search.base:
             continue
-        if _better(trial.run, search.run):
-            search = Search(trial.run, changed)
+        if _better(trial.run, search.better.run if search.better else search.run):
+            search.better = Search(trial.run, changed)
+        waited += search.better is not None
+        if waited > PATIENCE and search.better:
+            search, waited = search.better, 0
             continue
         paths = {p for p in {*changed, *search.base} if changed.get(p) != search.base.get(p)}
         if len(paths) == 1:
@@ -233,9 +245,9 @@ def _learned(search: Search, candidates: tuple[Candidate, ...]) -> dict[tuple[st
 def _next_edit(state: State, search: Search, seed: int) -> dict:
     sources, tests = sources_of(state, search.base)
     if not sources or not search.run.failures or state.remaining < 4:
-        return _restore_or_submit(state, search.base)
+        return _restore_or_submit(state, search.kept)
     if sum(s.error for s in state.steps if s.action.get("action") == "edit_file") > MAX_EDIT_ERRORS:
-        return _restore_or_submit(state, search.base)
+        return _restore_or_submit(state, search.kept)
     task = state.task
     candidates, scores = _scored(
         search.run,
@@ -255,11 +267,11 @@ def _next_edit(state: State, search: Search, seed: int) -> dict:
         candidates, scores, _ordered(candidates, scores, seed, salt), search, learned, dirty, refused
     )
     if chosen is None:
-        return _restore_or_submit(state, search.base)
+        return _restore_or_submit(state, search.kept)
     others = dirty - {chosen.path}
     if others:
         if state.remaining < 5:
-            return _restore_or_submit(state, search.base)
+            return _restore_or_submit(state, search.kept)
         path = sorted(others)[0]
         file = state.files[path]
         return replace_text(path, file.current, search.base.get(path, file.original), "Undo the last try.")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..source import FUNCTION
 from .base import BUILTINS, Proposal, Scope, arity, names_in
 
+MOST_OF_UNREAD = 2  # arguments that an imported function whose file was not read may take
 STANDS_IN = 4.0  # a value that the compared variable is given in place of none
 
 COLLECTIONS = {
@@ -41,6 +42,9 @@ def _helper_for_builtin(scope: Scope, call: ast.Call) -> Iterator[Proposal]:
         low, high = arity(arguments, bound=False)
         if low <= len(call.args) <= high and name != scope.function.name:
             yield scope.replace("helper_for_builtin", call.func, name)
+    unread = [h.name for h in scope.helpers if "." not in h.name and h.name not in scope.functions]
+    for name in unread if len(call.args) <= MOST_OF_UNREAD else ():
+        yield scope.replace("helper_for_builtin", call.func, name)
 
 
 def _helper_for_method(scope: Scope, call: ast.Call) -> Iterator[Proposal]:
