@@ -25,8 +25,8 @@ from .coding.actions import (
     execute,
     parse_action,
 )
-from .coding.parsing import ACTION_SPACES
 from .coding.episode_tree import EpisodeTree, allow_overlays, base_files
+from .coding.parsing import ACTION_SPACES
 from .coding.pytest_settings import import_roots
 from .prompts.coding_prompt import SYSTEM_PROMPTS, user_prompt
 

@@ -17,7 +17,15 @@ from evals.utils.overlay import Overlay
 from evals.utils.removal import remove_tree
 from evals.utils.sandbox import SandboxKind, works
 
-from .workspace import CACHE_FOLDERS, WorkspaceError, changed_files, differing, list_files, make_workspace, regular_files
+from .workspace import (
+    CACHE_FOLDERS,
+    WorkspaceError,
+    changed_files,
+    differing,
+    list_files,
+    make_workspace,
+    regular_files,
+)
 
 LARGE = 300  # files; a base of fewer is copied in less time than an overlay is made and removed
 

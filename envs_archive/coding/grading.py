@@ -93,7 +93,7 @@ async def passing_tests(
     Raises:
         GradingError, WorkspaceError, PatchError, OSError: grading could not be done.
     """
-    async with rooms.room(task.instance_id) as session:
+    async with rooms.room(task.instance_id, base) as session:
         tree, flags = await _build_tree(task, base, changes, session.workspace)
         passed, seen = await _run_expected(task, session, base, tree)
     return passed, [*flags, *seen]
@@ -139,7 +139,7 @@ async def _build_tree(
     """Make the clean tree with the submission's source; also the flags of its scan."""
     taken = source_changes(task, base, changes)
     scan = scan_changes(base, taken)
-    changed = await lay_out(task, base, taken, tree, scan.left_out)
+    changed = await lay_out(task, taken, tree, scan.left_out)
     excused = [name for name in changed if (base / name).is_file() and tricks((base / name).read_bytes())]
     return Tree(changed, excused, _take_tests(task, tree)), scan.flags
 

@@ -250,13 +250,13 @@ def make_workspace(base: Path, target: Path, *, with_git: bool = True) -> Path:
     if not base.is_dir():
         raise WorkspaceError(f"the prepared base {base} is missing")
     try:
-        _copy_folder(str(base), str(target), _Copier(), frozenset() if with_git else frozenset({".git"}))
+        _copy_folder(str(base), str(target), Copier(), frozenset() if with_git else frozenset({".git"}))
     except OSError as error:
         raise WorkspaceError(f"cannot copy {base} to {target}: {error}") from error
     return target
 
 
-class _Copier:
+class Copier:
     """Copies one file; asks for a reflink until the file system says that it has none."""
 
     def __init__(self) -> None:
@@ -294,7 +294,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _copy_folder(source: str, target: str, copier: _Copier, skipped: frozenset[str]) -> None:
+def _copy_folder(source: str, target: str, copier: Copier, skipped: frozenset[str]) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(target, 0o755)
     with os.scandir(source) as entries:

@@ -127,7 +127,7 @@ class Basic_Env(ABC):
         self.max_trails = max_trails
         self.recorders: dict[Any, Basic_Recorder] = {}
 
-    @classmethod
+    @classmethod  # noqa: B027
     def prepare_process(cls, tasks: list[dict[str, Any]], sandbox: Any, scratch: Any) -> None:
         """Called once, before the process has started a thread, with all tasks of an evaluation; by default nothing
         is to be done."""

@@ -16,11 +16,17 @@ from envs_archive.coding.episode_tree import LARGE
 from envs_archive.coding.tasks import Task
 from envs_archive.coding.workspace import prepare_base
 from evals.utils import overlay
+from evals.utils.sandbox import View, sandboxed_argv
 from tests.env.tree_process import look
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {f"pkg/part{number // 50}/m{number}.py": f"VALUE = {number}\n" for number in range(LARGE + 20)}
-FILES |= {"a.txt": "first\nsecond\n", "b.txt": "other\n", "tools/run.sh": "echo run\n", "docs/x/y.md": "text\n"}
+FILES |= {
+    "a.txt": "first\nsecond\n",
+    "b.txt": "other\n",
+    "tools/run.sh": "echo run\n",
+    "docs/x/y.md": "text\n",
+}
 
 # Every way of writing that comes to mind; each is run in a workspace of its own.
 WRITES = [
@@ -68,7 +74,9 @@ def base(tmp_path_factory) -> Path:
     return asyncio.run(prepare_base(task, tmp_path_factory.mktemp("bases") / "base"))
 
 
-def run_process(base: Path, scratch: Path, rounds: list, *, overlays: bool = True, kind: str = "auto") -> dict:
+def run_process(
+    base: Path, scratch: Path, rounds: list, *, overlays: bool = True, kind: str = "auto"
+) -> dict:
     scratch.mkdir()
     asked = {"base": str(base), "scratch": str(scratch), "rounds": rounds, "overlays": overlays, "kind": kind}
     done = subprocess.run(
@@ -105,7 +113,10 @@ def test_no_write_reaches_the_base_or_another_workspace(base, with_overlays):
     for write, (writer, bystander) in zip(WRITES, rounds, strict=True):
         assert bystander["seen"] == before["files"], write
         assert bystander["changes"] == {}, write
-        assert all(code == 0 and not error for code, _, error in writer["outputs"]), (write, writer["outputs"])
+        assert all(code == 0 and not error for code, _, error in writer["outputs"]), (
+            write,
+            writer["outputs"],
+        )
 
 
 def test_the_same_is_seen_and_found_as_in_a_copy(base, with_overlays, tmp_path):
@@ -116,9 +127,14 @@ def test_the_same_is_seen_and_found_as_in_a_copy(base, with_overlays, tmp_path):
             assert over[0][what] == copy[0][what], (write, what)
 
 
-NAMES = st.sampled_from(["a.txt", "docs", "docs/x", "docs/x/y.md", "pkg/part0", "pkg/part0/m1.py", "new", "docs/new"])
+NAMES = st.sampled_from(
+    ["a.txt", "docs", "docs/x", "docs/x/y.md", "pkg/part0", "pkg/part0/m1.py", "new", "docs/new"]
+)
 STEPS = st.one_of(
-    st.tuples(st.sampled_from(["rm -rf {}", "mkdir -p {}", "echo text > {}", "echo more >> {}", "chmod 755 {}"]), NAMES),
+    st.tuples(
+        st.sampled_from(["rm -rf {}", "mkdir -p {}", "echo text > {}", "echo more >> {}", "chmod 755 {}"]),
+        NAMES,
+    ),
     st.tuples(st.sampled_from(["mv -f {} {}", "cp -r {} {}", "ln -sfn {} {}", "ln -f {} {}"]), NAMES, NAMES),
 )
 
@@ -127,7 +143,8 @@ STEPS = st.one_of(
 @given(st.lists(st.lists(STEPS, min_size=1, max_size=8), min_size=12, max_size=12))
 def test_any_series_of_writes_comes_to_the_same_as_in_a_copy(base, tmp_path_factory, series):
     commands = [
-        [f"({'; '.join(step.format(*names) for step, *names in steps)}) > /dev/null 2>&1; true"] for steps in series
+        [f"({'; '.join(step.format(*names) for step, *names in steps)}) > /dev/null 2>&1; true"]
+        for steps in series
     ]
     scratch, before = tmp_path_factory.mktemp("scratch"), look(base)
     over = run_process(base, scratch / "over", [commands])
@@ -141,6 +158,28 @@ def test_where_nothing_can_be_mounted_there_is_a_copy(base, tmp_path):
     answer = run_process(base, tmp_path / "s", [[["echo x > a.txt"], []]], kind="process")
     assert not answer["overlays"]
     assert [found["changes"] for found in answer["rounds"][0]] == [{"a.txt": "eAo="}, {}]
+
+
+def test_inside_the_sandbox_of_an_evaluation(base, tmp_path, best_kind):
+    """Its file system is read-only but for the scratch folder, and commands run in a sandbox inside it."""
+    if best_kind.kind != "bwrap":
+        pytest.skip("no bwrap here")
+    scratch = tmp_path / "s"
+    scratch.mkdir()
+    shown = tuple((path, str(path)) for path in (ROOT / "evals", ROOT / "envs_archive", ROOT / "tests", base))
+    view = View(readonly=shown, writable=((scratch, str(scratch)),), cwd=str(ROOT))
+    argv, env = sandboxed_argv(best_kind, [sys.executable, "-m", "tests.env.tree_process"], view)
+    asked = {"base": str(base), "scratch": str(scratch), "overlays": True, "kind": "auto"}
+    asked["rounds"] = [[["rm -r docs; echo x > a.txt; git status --short"], ["cat a.txt docs/x/y.md"]]]
+    done = subprocess.run(argv, env=env, input=json.dumps(asked), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["overlays"]
+    writer, bystander = answer["rounds"][0]
+    assert writer["outputs"] == [[0, " M a.txt\n D docs/x/y.md\n", None]]
+    assert writer["changes"] == {"a.txt": "eAo=", "docs/x/y.md": None}
+    assert bystander["outputs"] == [[0, "first\nsecond\ntext\n", None]] and bystander["changes"] == {}
+    assert list(scratch.iterdir()) == []
 
 
 def test_this_process_has_entered_nothing():

@@ -57,12 +57,16 @@ async def main(asked: dict) -> list:
     answers = []
     for workspaces in asked["rounds"]:
         trees = [EpisodeTree(base, scratch) for _ in workspaces]
-        answers.append(await asyncio.gather(*(use(t, o, kind) for t, o in zip(trees, workspaces, strict=True))))
+        answers.append(
+            await asyncio.gather(*(use(t, o, kind) for t, o in zip(trees, workspaces, strict=True)))
+        )
     return answers
 
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
-    overlays = asked["overlays"] and allow_overlays([Path(asked["base"])], probe(asked["kind"]), Path(asked["scratch"]))
+    overlays = asked["overlays"] and allow_overlays(
+        [Path(asked["base"])], probe(asked["kind"]), Path(asked["scratch"])
+    )
     answers = asyncio.run(main(asked))
     print(json.dumps({"overlays": overlays, "rounds": answers}))
