@@ -34,6 +34,7 @@ from .swebench.grading import counted_tests
 from .swebench.venvs import EnvironmentFault
 from .tamper_scan import scan_changes, tricks
 from .tasks import Task
+from .unittest_ids import with_node_ids
 from .workspace import PatchError, WorkspaceError, apply_patch, changed_files, make_workspace
 
 TEST_SECONDS = 10.0  # for one test; less when the whole run has less than four times as much
@@ -71,7 +72,8 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
         if task.official is not None:
             passed, flags = await counted_tests(task, base, changes, rooms)
         else:
-            passed, flags = await passing_tests(task, base, changes, rooms)
+            task, packages = with_node_ids(task, base, patched_paths(task.test_patch))
+            passed, flags = await passing_tests(task, base, changes, rooms, packages)
     except (GradingError, EnvironmentFault, WorkspaceError, PatchError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
@@ -86,15 +88,24 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
 
 
 async def passing_tests(
-    task: Task, base: Path, changes: Mapping[str, bytes | None], rooms: GradingRooms
+    task: Task,
+    base: Path,
+    changes: Mapping[str, bytes | None],
+    rooms: GradingRooms,
+    packages: Sequence[str] = (),
 ) -> tuple[set[str], list[str]]:
     """The expected tests that a submission passes, and the flags of what it tried; arguments as of `grade`.
+
+    Args:
+        packages: folders that are packages though nothing in them says so (`unittest_ids.Named`).
 
     Raises:
         GradingError, WorkspaceError, PatchError, OSError: grading could not be done.
     """
     async with rooms.room(task.instance_id, base) as session:
         tree, flags = await _build_tree(task, base, changes, session.workspace)
+        for folder in packages:
+            (session.workspace / folder / "__init__.py").touch()
         passed, seen = await _run_expected(task, session, base, tree)
     return passed, [*flags, *seen]
 
