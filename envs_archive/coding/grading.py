@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evals.contract import Verdict
-from evals.utils.sandbox import CommandResult, Limits
+from evals.utils.sandbox import Limits
 from evals.utils.session import Session
 
 from .clean_tree import GradingError, lay_out
-from .grading_rooms import GRADER_INSIDE, GradingRooms
+from .command_grading import command_succeeds
+from .grading_rooms import GRADER_INSIDE, GradingRooms, ask
 from .grading_rules import patched_paths, source_changes
 from .pytest_settings import kept_options
 from .records import Orders, read_run
@@ -71,6 +72,10 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
     try:
         if task.official is not None:
             passed, flags = await counted_tests(task, base, changes, rooms)
+        elif not task.expected:
+            done, flags = await command_succeeds(task, base, changes, rooms)
+            reward = float(done)
+            return Verdict(reward, done, reward, reward, flags=flags, seconds=time.monotonic() - started)
         else:
             task, packages = with_node_ids(task, base, patched_paths(task.test_patch))
             passed, flags = await passing_tests(task, base, changes, rooms, packages)
@@ -202,7 +207,7 @@ async def _run_expected(task: Task, session: Session, base: Path, tree: Tree) ->
         canaries = _canaries(files, remaining, tree.tests)
         limits = min(TEST_SECONDS, wall_s / 4), seconds * 0.8
         orders = Orders(remaining, *limits, tree.changed, tree.excused, sources, canaries)
-        result = await _ask(session, _command(files, options), seconds, orders.to_bytes())
+        result = await ask(session, _command(files, options), seconds, orders.to_bytes())
         run = read_run(orders, result.channel, result.exit_code)
         if not run.started and not run.tampered:
             last = result.output.strip().rpartition("\n")[2][:200]
@@ -217,17 +222,6 @@ async def _run_expected(task: Task, session: Session, base: Path, tree: Tree) ->
         # nothing of a run that did not come to its end is believed.
         remaining.remove(run.last)
     return set(), [f"tried {what} while graded (refused)" for what in sorted(refused)]
-
-
-async def _ask(session: Session, command: list[str], seconds: float, orders: bytes) -> CommandResult:
-    result = await session.run(command, wall_s=seconds, channel=orders)
-    if result.error is None:
-        return result
-    # Either the sandbox does not work here, or the submission has ended its sandbox: the second is no excuse.
-    again = await session.run(["true"], wall_s=10)
-    if again.error is not None:
-        raise GradingError(again.error)
-    return result
 
 
 def _command(files: Sequence[str], options: Sequence[str]) -> list[str]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from evals.utils.removal import remove_tree
-from evals.utils.sandbox import Limits, SandboxKind
+from evals.utils.sandbox import CommandResult, Limits, SandboxKind
 from evals.utils.session import Session
 
+from .clean_tree import GradingError
 from .kept_tree import KeptTree
 
 GRADER = Path(__file__).parent / "grader"
@@ -34,6 +35,22 @@ class Room:
     async def close(self) -> None:
         await self.session.close()
         await asyncio.to_thread(remove_tree, self.folder)
+
+
+async def ask(
+    session: Session, command: str | list[str], seconds: float, channel: bytes | None
+) -> CommandResult:
+    """Run a command of grading.
+
+    Raises:
+        GradingError: the sandbox does not work here. That a submission has ended its sandbox is no excuse for it.
+    """
+    result = await session.run(command, wall_s=seconds, channel=channel)
+    if result.error is not None:
+        again = await session.run(["true"], wall_s=10)
+        if again.error is not None:
+            raise GradingError(again.error)
+    return result
 
 
 class GradingRooms:
