@@ -144,6 +144,35 @@ def test_honest_code_of_such_kinds_passes(name, best_kind, tmp_path):
         assert verdict.reward == 1.0, each
 
 
+@pytest.mark.parametrize(
+    "name, is_source",
+    [
+        ("app/calc.py", True),
+        ("app/check.py", True),
+        ("app/tasks.py", True),
+        ("specs/model.py", True),
+        ("lib/latest.js", True),
+        ("src/add.js", True),
+        ("check.py", False),
+        ("package.json", False),
+        ("src/add.test.js", False),
+        ("spec/add_spec.rb", False),
+        ("src/__tests__/add.js", False),
+        ("calc_test.go", False),
+        ("scripts/run_tests.sh", False),
+        ("test-all.sh", False),
+    ],
+)
+def test_which_files_decide(name, is_source, best_kind, tmp_path):
+    task = dataclasses.replace(task_of(f"test -e {name} && python check.py"), patch="")
+    if name != "check.py":
+        task = dataclasses.replace(task, test_cmd=f"python check.py; test -e $(echo {name[:1]}){name[1:]}")
+        verdict = graded(task, {"new": {name: "text\n"}}, best_kind, tmp_path)["new"]
+        assert verdict.reward == float(is_source)
+    else:
+        assert graded(task, {"new": {name: ""}}, best_kind, tmp_path)["new"].reward == 0.0
+
+
 def test_a_command_that_hangs_is_no_success_and_costs_its_time_only(best_kind, tmp_path):
     task = dataclasses.replace(
         task_of("python check.py"), files={**FILES, "app/calc.py": "while True:\n    pass\n"}
