@@ -110,7 +110,7 @@ def test_gold_passes_and_nothing_does_not(name, best_kind, tmp_path):
         assert (verdicts[other].reward, verdicts[other].resolved) == (0.0, False), other
 
 
-@pytest.mark.parametrize("name", ["a script", "unittest", "pytest", "make"])
+@pytest.mark.parametrize("name", ["a script", "unittest", "pytest"])
 def test_cheats_earn_nothing(name, best_kind, tmp_path):
     submissions = {cheat: {"app/calc.py": text} for cheat, text in CHEATS.items()}
     for cheat, verdict in graded(task_of(COMMANDS[name]), submissions, best_kind, tmp_path).items():

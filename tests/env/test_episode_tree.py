@@ -140,7 +140,7 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(STEPS, min_size=1, max_size=8), min_size=12, max_size=12))
+@given(st.lists(st.lists(STEPS, min_size=1, max_size=8), min_size=8, max_size=8))
 def test_any_series_of_writes_comes_to_the_same_as_in_a_copy(base, tmp_path_factory, series):
     commands = [
         [f"({'; '.join(step.format(*names) for step, *names in steps)}) > /dev/null 2>&1; true"]

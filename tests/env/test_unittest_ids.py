@@ -83,22 +83,25 @@ CHEATS = {
 
 
 def graded(task, submissions, kind, folder, wall_s=30):
+    """The verdict of each submission (texts by path), graded two at a time."""
+
     async def run():
-        rooms = GradingRooms(kind, Limits(wall_s=wall_s))
+        rooms, slots = GradingRooms(kind, Limits(wall_s=wall_s)), asyncio.Semaphore(2)
         base = await prepare_base(task, folder / "base")
+
+        async def one(name, files):
+            async with slots:
+                encoded = {path: text.encode() for path, text in files.items()}
+                return await grade(dataclasses.replace(task, instance_id=name), base, encoded, rooms)
+
         try:
-            return {
-                name: await grade(dataclasses.replace(task, instance_id=name), base, files, rooms)
-                for name, files in submissions.items()
-            }
+            return await asyncio.gather(*(one(*item) for item in submissions.items()))
         finally:
             await rooms.close()
 
-    encoded = {n: {k: v.encode() for k, v in files.items()} for n, files in submissions.items()}
-    submissions = encoded
     verdicts = asyncio.run(run())
-    assert [verdict.error for verdict in verdicts.values()] == [None] * len(submissions)
-    return verdicts
+    assert [verdict.error for verdict in verdicts] == [None] * len(submissions)
+    return dict(zip(submissions, verdicts, strict=True))
 
 
 @pytest.mark.parametrize("package", [True, False], ids=["package", "no __init__"])
