@@ -130,6 +130,11 @@ HONEST = {
         "import os\nchild = os.fork()\nif child == 0:\n    os._exit(0)\nos.waitpid(child, 0)\n" + FIXED
     ),
     "a logger": f"import logging\nimport warnings\nlogging.warning('x')\nwarnings.warn('y')\n{FIXED}",
+    "a Python by name": (
+        "import os\nimport subprocess\nenv = {'PATH': os.environ['PATH']}\n"
+        "subprocess.run(['python', '-c', 'pass'], check=True)\n"
+        "subprocess.run(['python', '-c', 'pass'], env=env, check=True)\n" + FIXED
+    ),
     "other processes": (
         "import subprocess\nimport sys\nsubprocess.run([sys.executable, '-c', 'import os; os._exit(0)'])\n"
         + FIXED
