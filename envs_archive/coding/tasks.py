@@ -142,7 +142,7 @@ def task_from_row(row: dict[str, Any], folder: Path) -> Task:
     values["problem_statement"] = _text(row, "problem_statement", required=True)
     values["test_cmd"] = _text(row, "test_cmd") or DEFAULT_TEST_COMMAND
     values["project"] = values["project"] or values["repo"] or values["instance_id"]
-    by_command = bool(_text(row, "test_cmd").strip())
+    by_command = bool(_text(row, "test_cmd").strip()) and not row.get("official")
     fail_to_pass, pass_to_pass = (
         () if by_command and row.get(name) is None else _ids(row, name)
         for name in ("FAIL_TO_PASS", "PASS_TO_PASS")
