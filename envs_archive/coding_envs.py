@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ import yaml
 
 from evals.contract import Verdict
 from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
-from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind
 from evals.utils.session import WORKSPACE, Session
 
@@ -27,9 +25,9 @@ from .coding.actions import (
     execute,
     parse_action,
 )
+from .coding.episode_tree import EpisodeTree, allow_overlays, base_files
 from .coding.parsing import ACTION_SPACES
 from .coding.pytest_settings import import_roots
-from .coding.workspace import changed_files, list_files, make_workspace
 from .prompts.coding_prompt import SYSTEM_PROMPTS, user_prompt
 
 CONFIG_FILE = Path(__file__).parent / "configs" / "coding_config.yaml"
@@ -126,10 +124,15 @@ class Coding_Env(Basic_Env):
         self._space: str = config["action_space"]
         self._extended: Extended | None = None
         self._task: str | None = None
-        self._folder: Path | None = None
+        self._tree: EpisodeTree | None = None
         self._session: Session | None = None
         self._open = contextlib.AsyncExitStack()
         self._submitted = False
+
+    @classmethod
+    def prepare_process(cls, tasks: list[dict[str, Any]], sandbox: SandboxKind, scratch: Path) -> None:
+        """Make what can be done only before the process has started a thread: workspaces that need no copy."""
+        allow_overlays([Path(task["base"]) for task in tasks], sandbox, scratch)
 
     async def set_task_env(self, task: str) -> tuple[dict[str, Any], CodingRecorder]:
         """Make the workspace of a task.
@@ -140,8 +143,7 @@ class Coding_Env(Basic_Env):
         """
         row = self._tasks[task]
         await self.close()
-        self._folder = Path(tempfile.mkdtemp(prefix="episode-", dir=self._scratch))
-        await asyncio.to_thread(make_workspace, Path(row["base"]), self._workspace)
+        self._tree = await asyncio.to_thread(EpisodeTree, Path(row["base"]), self._scratch)
         self._session = await self._open.enter_async_context(
             _session(row, self._sandbox, self._workspace, self._config)
         )
@@ -152,7 +154,7 @@ class Coding_Env(Basic_Env):
         await recorder.log_init(
             project=row["project"],
             problem_statement=row["problem_statement"],
-            files=list_files(self._workspace),
+            files=list(base_files(Path(row["base"]))),
             test_command=row["test_cmd"],
         )
         self.recorders[task] = recorder
@@ -160,9 +162,9 @@ class Coding_Env(Basic_Env):
 
     @property
     def _workspace(self) -> Path:
-        if self._folder is None:
+        if self._tree is None:
             raise RuntimeError("no task is set")
-        return self._folder / "workspace"
+        return self._tree.workspace
 
     async def get_prompt(self, memory: str = "") -> list[str]:
         """[system prompt, first message]; `memory` is the text the memory system hands to the agent."""
@@ -220,8 +222,7 @@ class Coding_Env(Basic_Env):
         """
         recorder = self.recorders[self._current(task)]
         await self._open.aclose()  # nothing of the agent's may run while its files are read
-        base = Path(self._tasks[task]["base"])
-        changes = await asyncio.to_thread(changed_files, self._workspace, base)
+        changes = await asyncio.to_thread(self._tree.changes)
         self.verdict = await self._grade(task, changes)
         await recorder.set_reward(self.verdict.reward)
         return recorder
@@ -234,9 +235,9 @@ class Coding_Env(Basic_Env):
     async def close(self) -> None:
         """Stop the sandbox session and remove the workspace."""
         await self._open.aclose()
-        if self._folder is not None:
-            await asyncio.to_thread(remove_tree, self._folder)
-        self._folder = self._session = self._task = None
+        if self._tree is not None:
+            await asyncio.to_thread(self._tree.remove)
+        self._tree = self._session = self._task = None
 
 
 def _session(

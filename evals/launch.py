@@ -22,6 +22,7 @@ import traceback
 import types
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 # `python -m` put evals/ first, where `utils` and `agents` would be second copies of the real packages.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -37,6 +38,7 @@ from evals.contract import (  # noqa: E402
     read_episodes,
     write_json_atomic,
 )
+from evals.eval_envs.base_envs import Basic_Env  # noqa: E402
 from evals.utils import gateway_client  # noqa: E402
 from evals.utils.sandbox import probe  # noqa: E402
 from evals.workflows.agent_workflow import Agent_Workflow  # noqa: E402
@@ -153,6 +155,17 @@ def _seed_globals(seed: int) -> None:
         numpy.random.seed(seed)
 
 
+def environment(spec: EvalSpec) -> type[Basic_Env]:
+    """The environment of the spec's tasks."""
+    module, name = ENVIRONMENTS[spec.task_type]
+    return getattr(importlib.import_module(module), name)
+
+
+def tasks_of(spec: EvalSpec) -> list[dict[str, Any]]:
+    """All tasks of the spec, each once."""
+    return list({task["id"]: task for task in spec.update_tasks + spec.retrieve_tasks}.values())
+
+
 async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> Updates:
     """Run the spec; episodes go to ``folder/episodes.jsonl`` as they finish, behind those of a broken-off try.
 
@@ -168,10 +181,7 @@ async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> Updates:
         return Updates()
     episodes = folder / "episodes.jsonl"
     finished = read_episodes(episodes)
-    module, name = ENVIRONMENTS[spec.task_type]
-    environment = getattr(importlib.import_module(module), name)
-    tasks = list({task["id"]: task for task in spec.update_tasks + spec.retrieve_tasks}.values())
-    kind = probe(spec.sandbox)
+    new_environment, tasks, kind = environment(spec), tasks_of(spec), probe(spec.sandbox)
     with open(episodes, "a", encoding="utf-8") as sink:
 
         def on_episode(episode: Episode) -> None:
@@ -185,7 +195,9 @@ async def evaluate(spec: EvalSpec, folder: Path, watch: Watch) -> Updates:
 
         workflow = Agent_Workflow(
             spec,
-            lambda phase, repeat: environment(tasks, spec.env, kind, folder / "tmp", grader(phase, repeat)),
+            lambda phase, repeat: new_environment(
+                tasks, spec.env, kind, folder / "tmp", grader(phase, repeat)
+            ),
             (lambda: new_memory(watch, spec)) if spec.design_path else None,
             on_episode,
             on_memory,
@@ -218,6 +230,7 @@ def main() -> int:
     try:
         progress = folder / "episodes.jsonl"
         progress.touch()
+        environment(spec).prepare_process(tasks_of(spec), probe(spec.sandbox), folder / "tmp")
         updates = asyncio.run(evaluate(spec, folder, Watch(on_hang, lambda: os.utime(progress))))
     except DesignError as error:
         finish("design_error", str(error))

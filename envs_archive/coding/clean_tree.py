@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Mapping, Set
 from pathlib import Path
 
 from .tasks import Task
-from .workspace import apply_patch, make_workspace
+from .workspace import apply_patch
 
 
 class GradingError(RuntimeError):
@@ -16,22 +15,17 @@ class GradingError(RuntimeError):
 
 
 async def lay_out(
-    task: Task,
-    base: Path,
-    taken: Mapping[str, bytes | None],
-    tree: Path,
-    left_out: Set[str] = frozenset(),
+    task: Task, taken: Mapping[str, bytes | None], tree: Path, left_out: Set[str] = frozenset()
 ) -> list[str]:
-    """Make the clean tree; returns the names of the submission's files in it.
+    """Make a tree that is equal to the base the clean tree; returns the names of the submission's files in it.
 
     Args:
         taken: the changes that count (``grading_rules.source_changes``).
         left_out: of these not.
 
     Raises:
-        WorkspaceError, PatchError: the base or the hidden tests are not as they should be.
+        PatchError: the hidden tests are not as they should be.
     """
-    await asyncio.to_thread(make_workspace, base, tree, with_git=False)
     await apply_patch(tree, task.test_patch)
     for name in sorted(taken, key=lambda name: taken[name] is not None):  # deletions make room first
         if name not in left_out:

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evals.contract import Verdict
-from evals.utils.sandbox import CommandResult, Limits
+from evals.utils.sandbox import Limits
 from evals.utils.session import Session
 
 from .clean_tree import GradingError, lay_out
-from .grading_rooms import GRADER_INSIDE, GradingRooms
+from .command_grading import command_succeeds
+from .grading_rooms import GRADER_INSIDE, GradingRooms, ask
 from .grading_rules import patched_paths, source_changes
 from .pytest_settings import kept_options
 from .records import Orders, read_run
@@ -34,6 +35,7 @@ from .swebench.grading import counted_tests
 from .swebench.venvs import EnvironmentFault
 from .tamper_scan import scan_changes, tricks
 from .tasks import Task
+from .unittest_ids import with_node_ids
 from .workspace import PatchError, WorkspaceError, apply_patch, changed_files, make_workspace
 
 TEST_SECONDS = 10.0  # for one test; less when the whole run has less than four times as much
@@ -70,8 +72,13 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
     try:
         if task.official is not None:
             passed, flags = await counted_tests(task, base, changes, rooms)
+        elif not task.expected:
+            done, flags = await command_succeeds(task, base, changes, rooms)
+            reward = float(done)
+            return Verdict(reward, done, reward, reward, flags=flags, seconds=time.monotonic() - started)
         else:
-            passed, flags = await passing_tests(task, base, changes, rooms)
+            task, packages = with_node_ids(task, base, patched_paths(task.test_patch))
+            passed, flags = await passing_tests(task, base, changes, rooms, packages)
     except (GradingError, EnvironmentFault, WorkspaceError, PatchError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Verdict(0.0, False, 0.0, 0.0, seconds=time.monotonic() - started, error=reason)
@@ -86,15 +93,24 @@ async def grade(task: Task, base: Path, changes: Mapping[str, bytes | None], roo
 
 
 async def passing_tests(
-    task: Task, base: Path, changes: Mapping[str, bytes | None], rooms: GradingRooms
+    task: Task,
+    base: Path,
+    changes: Mapping[str, bytes | None],
+    rooms: GradingRooms,
+    packages: Sequence[str] = (),
 ) -> tuple[set[str], list[str]]:
     """The expected tests that a submission passes, and the flags of what it tried; arguments as of `grade`.
+
+    Args:
+        packages: folders that are packages though nothing in them says so (`unittest_ids.Named`).
 
     Raises:
         GradingError, WorkspaceError, PatchError, OSError: grading could not be done.
     """
-    async with rooms.room(task.instance_id) as session:
+    async with rooms.room(task.instance_id, base) as session:
         tree, flags = await _build_tree(task, base, changes, session.workspace)
+        for folder in packages:
+            (session.workspace / folder / "__init__.py").touch()
         passed, seen = await _run_expected(task, session, base, tree)
     return passed, [*flags, *seen]
 
@@ -139,7 +155,7 @@ async def _build_tree(
     """Make the clean tree with the submission's source; also the flags of its scan."""
     taken = source_changes(task, base, changes)
     scan = scan_changes(base, taken)
-    changed = await lay_out(task, base, taken, tree, scan.left_out)
+    changed = await lay_out(task, taken, tree, scan.left_out)
     excused = [name for name in changed if (base / name).is_file() and tricks((base / name).read_bytes())]
     return Tree(changed, excused, _take_tests(task, tree)), scan.flags
 
@@ -191,7 +207,7 @@ async def _run_expected(task: Task, session: Session, base: Path, tree: Tree) ->
         canaries = _canaries(files, remaining, tree.tests)
         limits = min(TEST_SECONDS, wall_s / 4), seconds * 0.8
         orders = Orders(remaining, *limits, tree.changed, tree.excused, sources, canaries)
-        result = await _ask(session, _command(files, options), seconds, orders.to_bytes())
+        result = await ask(session, _command(files, options), seconds, orders.to_bytes())
         run = read_run(orders, result.channel, result.exit_code)
         if not run.started and not run.tampered:
             last = result.output.strip().rpartition("\n")[2][:200]
@@ -206,17 +222,6 @@ async def _run_expected(task: Task, session: Session, base: Path, tree: Tree) ->
         # nothing of a run that did not come to its end is believed.
         remaining.remove(run.last)
     return set(), [f"tried {what} while graded (refused)" for what in sorted(refused)]
-
-
-async def _ask(session: Session, command: list[str], seconds: float, orders: bytes) -> CommandResult:
-    result = await session.run(command, wall_s=seconds, channel=orders)
-    if result.error is None:
-        return result
-    # Either the sandbox does not work here, or the submission has ended its sandbox: the second is no excuse.
-    again = await session.run(["true"], wall_s=10)
-    if again.error is not None:
-        raise GradingError(again.error)
-    return result
 
 
 def _command(files: Sequence[str], options: Sequence[str]) -> list[str]:

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from evals.utils.removal import remove_tree
-from evals.utils.sandbox import Limits, SandboxKind
+from evals.utils.sandbox import CommandResult, Limits, SandboxKind
 from evals.utils.session import Session
+
+from .clean_tree import GradingError
+from .kept_tree import KeptTree
 
 GRADER = Path(__file__).parent / "grader"
 GRADER_INSIDE = "/run/grading"
@@ -22,10 +25,11 @@ IDLE = 2  # rooms kept between gradings
 
 @dataclass
 class Room:
-    """One sandbox with an empty workspace. ``tasks`` have been graded in it."""
+    """One sandbox. ``tasks`` have been graded in it."""
 
     folder: Path
     session: Session
+    tree: KeptTree
     tasks: set[str] = field(default_factory=set)
 
     async def close(self) -> None:
@@ -33,8 +37,24 @@ class Room:
         await asyncio.to_thread(remove_tree, self.folder)
 
 
+async def ask(
+    session: Session, command: str | list[str], seconds: float, channel: bytes | None
+) -> CommandResult:
+    """Run a command of grading.
+
+    Raises:
+        GradingError: the sandbox does not work here. That a submission has ended its sandbox is no excuse for it.
+    """
+    result = await session.run(command, wall_s=seconds, channel=channel)
+    if result.error is not None:
+        again = await session.run(["true"], wall_s=10)
+        if again.error is not None:
+            raise GradingError(again.error)
+    return result
+
+
 class GradingRooms:
-    """Lends rooms. A room is emptied between two submissions and never lent twice for the same task, so that no
+    """Lends rooms. A room is cleared between two submissions and never lent twice for the same task, so that no
     submission can leave what it saw of the hidden tests to a later one of its task.
 
     Args:
@@ -60,11 +80,12 @@ class GradingRooms:
                 return  # the first grading will say so
 
     @contextlib.asynccontextmanager
-    async def room(self, task: str) -> AsyncIterator[Session]:
-        """An empty room for one submission of a task.
+    async def room(self, task: str, base: Path) -> AsyncIterator[Session]:
+        """A room for one submission of a task; its workspace is equal to the prepared base, without `.git`.
 
         Raises:
             OSError: there is no space for its folder.
+            WorkspaceError: the base is missing, or cannot be copied.
         """
         if self._warming is not None:
             await asyncio.wait([self._warming])
@@ -75,6 +96,7 @@ class GradingRooms:
             self._idle.remove(room)
         room.tasks.add(task)
         try:
+            await asyncio.to_thread(room.tree.become, base)
             yield room.session
             await room.session.renew()
         except BaseException:
@@ -86,7 +108,7 @@ class GradingRooms:
 
     @contextlib.asynccontextmanager
     async def room_with(
-        self, environment: Mapping[str, Any], readonly: tuple[Path, str], limits: Limits
+        self, environment: Mapping[str, Any], readonly: tuple[Path, str], limits: Limits, base: Path
     ) -> AsyncIterator[Session]:
         """A room of its own for one submission whose tests run with another Python.
 
@@ -94,6 +116,7 @@ class GradingRooms:
             environment: from ``swebench.sites.mounted``.
             readonly: a further folder, and where it is inside.
             limits: of this grading.
+            base: its workspace is equal to it, without `.git`.
 
         Raises:
             OSError: there is no space for its folder.
@@ -108,10 +131,12 @@ class GradingRooms:
             readonly=[*shown, readonly],
             command_env=environment["variables"],
         )
+        room = Room(folder, session, KeptTree(session.workspace))
         try:
+            await asyncio.to_thread(room.tree.become, base)
             yield session
         finally:
-            await Room(folder, session).close()
+            await room.close()
 
     def _new(self) -> Room:
         folder = Path(tempfile.mkdtemp(prefix="grading-"))
@@ -122,7 +147,7 @@ class GradingRooms:
         session = Session(
             self.kind, tree, self.limits, readonly=readonly, env=env, preload=["alma_grading_plugin"]
         )
-        return Room(folder, session)
+        return Room(folder, session, KeptTree(tree))
 
     async def close(self) -> None:
         """End all idle rooms."""

@@ -24,6 +24,7 @@ KEPT_SETTINGS = (
 )
 CUSTOMARY_ROOTS = ("src", "lib")
 _IMPORT_MODE = "--import-mode"
+_DISCOVERY = ("-t", "--top-level-directory", "-s", "--start-directory")
 
 
 def import_roots(base: Path) -> list[str]:
@@ -68,6 +69,22 @@ def pytest_arguments(command: str) -> list[str] | None:
     return words[3:] if python and words[1:3] == ["-m", "pytest"] else None
 
 
+def unittest_folders(command: str) -> list[str]:
+    """The folders from which a run of ``python -m unittest`` names modules, besides the top of the project."""
+    words = _words(command)
+    if "unittest" not in words:
+        return []
+    named = [value for option in _DISCOVERY for value in _values(words, option)]
+    named += [
+        word.partition("=")[2] for word in words if word.startswith(("--start-directory=", "--top-level-"))
+    ]
+    after = words[words.index("unittest") + 1 :]
+    if after[:1] == ["discover"]:  # the first word that is no option is where to begin
+        named += [word for word in after[1:2] if not word.startswith("-")]
+    inside = (PurePosixPath(name) for name in named)
+    return [str(path) for path in dict.fromkeys(inside) if not path.is_absolute() and ".." not in path.parts]
+
+
 def kept_options(base: Path, test_cmd: str) -> list[str]:
     """Options of pytest that make it find and import tests under another configuration as it does in the project."""
     found = next((table for table in map(_settings_table, _config_files(base)) if table is not None), {})
@@ -79,7 +96,8 @@ def kept_options(base: Path, test_cmd: str) -> list[str]:
         items = _items(table.get(name))
         if name == "pythonpath":
             own = [item for entry in items for item in entry.split()]
-            items = [f"/workspace/{item}" for item in dict.fromkeys([*own, *import_roots(base)])]
+            roots = [*own, *unittest_folders(test_cmd), *import_roots(base)]
+            items = [f"/workspace/{item}" for item in dict.fromkeys(roots)]
         if items:
             settings[name] = "\n".join(items) if name == "markers" else " ".join(items)
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]

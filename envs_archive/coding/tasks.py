@@ -25,7 +25,8 @@ class Task:
         instance_id: opaque name of the task.
         problem_statement: the issue, as the agent reads it.
         fail_to_pass / pass_to_pass: pytest node ids that a correct submission makes pass / keeps passing.
-            Together they are the fixed list a submission is graded on.
+            Together they are the fixed list a submission is graded on. Ids of unittest are fine too
+            (`unittest_ids`). Both empty: it is graded by the exit code of `test_cmd`.
         patch: the reference solution (unified diff); may be empty when nobody knows one.
         test_patch: unified diff that adds the hidden tests; may be empty.
         repo_path / files / git_url: exactly one is set: an existing folder, inline file contents by relative
@@ -141,10 +142,15 @@ def task_from_row(row: dict[str, Any], folder: Path) -> Task:
     values["problem_statement"] = _text(row, "problem_statement", required=True)
     values["test_cmd"] = _text(row, "test_cmd") or DEFAULT_TEST_COMMAND
     values["project"] = values["project"] or values["repo"] or values["instance_id"]
-    fail_to_pass = _ids(row, "FAIL_TO_PASS")
-    pass_to_pass = _ids(row, "PASS_TO_PASS")
-    if not fail_to_pass + pass_to_pass:
-        raise ValueError("FAIL_TO_PASS and PASS_TO_PASS are both empty: nothing to grade")
+    by_command = bool(_text(row, "test_cmd").strip()) and not row.get("official")
+    fail_to_pass, pass_to_pass = (
+        () if by_command and row.get(name) is None else _ids(row, name)
+        for name in ("FAIL_TO_PASS", "PASS_TO_PASS")
+    )
+    if not fail_to_pass + pass_to_pass and not by_command:
+        raise ValueError(
+            "FAIL_TO_PASS and PASS_TO_PASS are both empty, and there is no test_cmd: nothing to grade"
+        )
     both = sorted(set(fail_to_pass) & set(pass_to_pass))
     if both:
         raise ValueError(f"{both[0]!r} is in both FAIL_TO_PASS and PASS_TO_PASS")

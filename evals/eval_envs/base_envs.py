@@ -127,6 +127,11 @@ class Basic_Env(ABC):
         self.max_trails = max_trails
         self.recorders: dict[Any, Basic_Recorder] = {}
 
+    @classmethod  # noqa: B027
+    def prepare_process(cls, tasks: list[dict[str, Any]], sandbox: Any, scratch: Any) -> None:
+        """Called once, before the process has started a thread, with all tasks of an evaluation; by default nothing
+        is to be done."""
+
     @abstractmethod
     async def set_task_env(self, task: Any) -> tuple[dict[str, Any], Basic_Recorder]:
         """Prepare one task and return (what the agent starts from, a recorder with ``init`` filled)."""

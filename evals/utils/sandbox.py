@@ -196,6 +196,11 @@ def _try_bwrap() -> tuple[SandboxKind | None, str]:
     return found, ""
 
 
+def works(kind: SandboxKind) -> bool:
+    """Whether commands can still be run in a bwrap found earlier, after something has changed around us."""
+    return not _attempt(bwrap_argv(kind, View(), ["true"], nests=False))
+
+
 def _attempt(argv: list[str]) -> str:
     """Run to the end; the empty string when that worked, else the reason in one line."""
     try:

@@ -185,13 +185,12 @@ class Session:
                     raise
 
     async def renew(self) -> None:
-        """Make the session fit for another use: an empty workspace, an empty /tmp, nothing left of earlier commands.
+        """Make the session fit for another use: outside the workspace nothing is left of earlier commands.
 
         What may outlive this: objects of System V and POSIX message queues and shared memory outside /dev/shm. A
         sandbox that cannot be emptied is ended, and the next command starts a new one.
         """
         async with self._lock:
-            await asyncio.to_thread(_empty, self.workspace)
             if self._process is None:
                 return
             try:
@@ -393,12 +392,3 @@ class Session:
             self._group = None
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
-
-
-def _empty(folder: Path) -> None:
-    """Remove everything in a folder, also where a command took away its own permissions."""
-    for path in list(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            remove_tree(path)
-        else:
-            path.unlink()

@@ -45,8 +45,8 @@ async def plain_log(task: Task, base: Path, changes: dict[str, bytes | None], ro
     """The log that the harness's evaluation script would leave."""
     environment = mounted(task, base, rooms.kind)
     limits = dataclasses.replace(grading_limits(task), output_bytes=LOG_BYTES)
-    async with rooms.room_with(environment, (Path(__file__), "/run/unused"), limits) as session:
-        await lay_out(task, base, changes, session.workspace)
+    async with rooms.room_with(environment, (Path(__file__), "/run/unused"), limits, base) as session:
+        await lay_out(task, changes, session.workspace)
         done = await session.run(task.official.command)
     return (
         f"+ : '>>>>> Start Test Output'\n{done.output}\n+ : '>>>>> End Test Output'\n"

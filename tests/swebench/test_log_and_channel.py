@@ -87,8 +87,10 @@ def test_the_same_statuses_by_every_parser(options, place, tmp_path, best_kind):
         rooms = GradingRooms(best_kind, Limits())
         base = await prepare_base(task, tmp_path / "base", lambda tree: install(task, tree, best_kind, print))
         environment = mounted(task, base, best_kind)
-        async with rooms.room_with(environment, (Path(__file__), "/run/x"), grading_limits(task)) as session:
-            await lay_out(task, base, {}, session.workspace)
+        async with rooms.room_with(
+            environment, (Path(__file__), "/run/x"), grading_limits(task), base
+        ) as session:
+            await lay_out(task, {}, session.workspace)
             log = (await session.run(command)).output
         return log, await run_tests(task, base, {}, rooms)
 

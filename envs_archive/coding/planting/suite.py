@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from envs_archive.coding.kept_tree import KeptTree
 from envs_archive.coding.pytest_settings import import_roots, pytest_arguments
-from envs_archive.coding.workspace import make_workspace
 from evals.utils.removal import remove_tree
 from evals.utils.sandbox import Limits, SandboxKind
 from evals.utils.session import WORKSPACE, Session
@@ -109,7 +109,7 @@ class Suite:
         self._kind = kind
         self._path = ":".join([INSIDE_AT, *(f"{WORKSPACE}/{name}" for name in roots)])
         self._arguments = pytest_arguments(test_cmd) or []
-        self._rooms: asyncio.Queue[tuple[Path, Session]] = asyncio.Queue()
+        self._rooms: asyncio.Queue[tuple[Path, Session, KeptTree]] = asyncio.Queue()
         self._opened = 0
 
     async def run(
@@ -133,8 +133,7 @@ class Suite:
         Raises:
             SuiteError: the sandbox cannot be used.
         """
-        async with self._room() as session:
-            await asyncio.to_thread(make_workspace, base, session.workspace, with_git=False)
+        async with self._room(base) as session:
             for name, text in changes.items():
                 path = session.workspace / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +157,7 @@ class Suite:
         return [sys.executable, "-m", "pytest", *options, *asked, *files]
 
     @contextlib.asynccontextmanager
-    async def _room(self) -> AsyncIterator[Session]:
+    async def _room(self, base: Path) -> AsyncIterator[Session]:
         if self._rooms.empty() and self._opened < ROOMS:
             self._opened += 1
             folder = Path(tempfile.mkdtemp(prefix="planting-"))
@@ -166,18 +165,19 @@ class Suite:
             limits = Limits(wall_s=WALL_S, cpu_s=int(WALL_S), memory_mb=2048, output_bytes=20_000)
             plugin, env = [(INSIDE, INSIDE_AT)], {"PYTHONPATH": self._path}
             session = Session(self._kind, folder / "workspace", limits, readonly=plugin, env=env)
-            self._rooms.put_nowait((folder, session))
-        folder, session = await self._rooms.get()
+            self._rooms.put_nowait((folder, session, KeptTree(session.workspace)))
+        folder, session, tree = await self._rooms.get()
         try:
             await session.renew()
+            await asyncio.to_thread(tree.become, base)
             yield session
         finally:
-            self._rooms.put_nowait((folder, session))
+            self._rooms.put_nowait((folder, session, tree))
 
     async def close(self) -> None:
         """End the sandboxes; not while a run is going on."""
         while not self._rooms.empty():
-            folder, session = self._rooms.get_nowait()
+            folder, session, _ = self._rooms.get_nowait()
             await session.close()
             await asyncio.to_thread(remove_tree, folder)
 

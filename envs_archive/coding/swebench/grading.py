@@ -74,8 +74,10 @@ async def run_tests(
     environment["variables"] |= asked.variables
     taken = source_changes(task, base, changes)
     flags = [flag.removesuffix(" (left out)") for flag in scan_changes(base, taken).flags]
-    async with rooms.room_with(environment, (LAUNCHER, LAUNCHER_INSIDE), grading_limits(task)) as session:
-        changed = await lay_out(task, base, taken, session.workspace)
+    async with rooms.room_with(
+        environment, (LAUNCHER, LAUNCHER_INSIDE), grading_limits(task), base
+    ) as session:
+        changed = await lay_out(task, taken, session.workspace)
         orders = Orders([name for name in changed if not _has_hooks(base / name)])
         command = ["python", f"{LAUNCHER_INSIDE}/alma_official_run.py", asked.how, *asked.words]
         run, ended = await _ask(session, command, orders, task.official.environment.test_timeout)
