@@ -292,6 +292,7 @@ def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], Non
         evaluation=options.evaluation,
         confirm=options.confirm,
         objective=options.objective,
+        proposer=options.proposer,
         on_event=on_event,
     )
 
@@ -318,6 +319,7 @@ def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
         {
             "sha": r.sha,
             "parent": r.parent,
+            "second_parent": r.second,
             "status": r.status,
             "reward": r.reward,
             "reward_se": r.reward_se,
@@ -330,6 +332,8 @@ def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
             "generation": r.generation,
             "improve_score": r.improve_score,
             "judged": r.judged,
+            "hypothesis": r.hypothesis,
+            "compared": dataclasses.asdict(r.compared) if r.compared else None,
             "error": r.error,
         }
         for r in archive.records
@@ -346,7 +350,8 @@ def describe(event: Event) -> str | None:
             return f"  {proposal.child or 'a proposal'}: dropped, {proposal.reason}"
         if record.reward is None:
             return f"  {record.sha}: {record.status}: {(record.error or '').splitlines()[-1]}"
-        origin = f" (parent {record.parent})" if record.parent else ""
+        other = f", second parent {record.second}" if record.second else ""
+        origin = f" (parent {record.parent}{other})" if record.parent else ""
         return f"  {record.sha}{origin}: reward {record.reward:.3f}, resolved {record.resolved:.0%}"
     return None
 

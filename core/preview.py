@@ -67,8 +67,8 @@ _EPISODE = """
 """
 _PROPOSAL = """
     SELECT COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(cached_tokens),
-        COUNT(DISTINCT CASE WHEN purpose = 'generate' THEN task END)
-    FROM calls WHERE status = 'ok' AND purpose IN ('analyze', 'generate', 'repair') AND model = ?
+        COUNT(DISTINCT CASE WHEN purpose IN ('generate', 'explore') THEN task END)
+    FROM calls WHERE status = 'ok' AND purpose IN ('analyze', 'explore', 'generate', 'repair') AND model = ?
 """
 
 

@@ -132,6 +132,7 @@ async def _search(run: Run, number: int, seed: int, on_event: Callable[[Event], 
         evaluation=options.evaluation,
         confirm=options.confirm,
         objective=options.objective,
+        proposer=options.proposer,
         on_event=on_event,
     )
     await agent.forward(options.steps)

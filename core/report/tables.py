@@ -153,11 +153,12 @@ def _archive_cells(manager: Memo_Manager, record: Record) -> list[str]:
     status = (
         record.status if record.error is None else f"{record.status}: {record.error.splitlines()[-1][:60]}"
     )
+    parents = " + ".join(sha for sha in (record.parent, record.second) if sha)
     if record.reward is None:
-        return [record.sha, record.parent or "", str(record.generation), *[""] * 7, status]
+        return [record.sha, parents, str(record.generation), *[""] * 7, status]
     return [
         record.sha,
-        record.parent or "",
+        parents,
         str(record.generation),
         f"{record.reward:.3f}",
         "" if record.reward_se is None else f"{record.reward_se:.3f}",

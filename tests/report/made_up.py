@@ -13,6 +13,7 @@ from core.design_file import content_sha
 from core.experiments.evaluate import Row
 from core.experiments.statistics import score
 from core.gateway.ledger import create_ledger
+from core.hypotheses import Compared
 from core.memo_manager import Memo_Manager, Proposal, Record
 from core.options import MEMO_ARCHIVE
 from evals.contract import Episode, EvalResult, EvalSpec, Updates, Verdict
@@ -179,6 +180,14 @@ def evolution_records() -> list[Record]:
     return [
         record("no_mem", None, 0, **{**scored, "reward": 0.8}),
         record("claude_md", None, 0, **scored),
-        record("aaaaaaa1", "claude_md", 1, suggestion=analysis, **{**scored, "reward": 0.95}),
+        record(
+            "aaaaaaa1",
+            "claude_md",
+            1,
+            suggestion=analysis,
+            hypothesis="more notes help <b>everywhere</b>",
+            compared=Compared("better", 0.05, 6, 0.031),
+            **{**scored, "reward": 0.95},
+        ),
         failed,
     ]

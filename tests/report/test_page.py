@@ -147,6 +147,10 @@ def test_an_evolution_shows_its_tree_and_does_not_claim_that_its_best_helps(tmp_
     )
     assert "".join(failed["code"][1::2]).startswith('"""Keeps notes of aaaaaaa2."""')
     assert "raise the limit" in failed["analysis"]
+    facts = dict(packed["design2"]["facts"])
+    assert facts["hypothesis"] == "more notes help <b>everywhere</b>"
+    assert facts["did it hold?"] == "yes, better than its parent: +5.0 points on 6 tasks, p 0.031"
+    assert dict(failed["facts"])["hypothesis"] == "none was stated"
     assert 'class="best"' in page_html and page_html.count('class="failed"') == 1
 
 
