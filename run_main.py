@@ -279,9 +279,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--objective",
-        choices=["reward", "resolved"],
+        choices=["reward", "resolved", "tokens", "cost"],
         default="reward",
-        help="what designs are chosen by: the mean share of tests that pass (default), or of tasks resolved",
+        help="what designs are chosen by: the mean share of tests that pass (default), or of tasks resolved; tokens, "
+        "cost: that no other gives at least as much reward for fewer tokens of memory text, or for fewer USD",
     )
     add(
         "--proposer",

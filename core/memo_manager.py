@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from core.design_file import NO_MEMORY, content_sha, file_name
 from core.hypotheses import Compared
-from core.posterior import beliefs
+from core.pareto import Objective, best_design, design_worth
 from core.program_key import program_key
 from core.selection import Candidate, Way
 from evals.contract import write_atomic, write_json_atomic
@@ -26,7 +26,6 @@ from evals.contract import write_atomic, write_json_atomic
 SCHEMA = 1
 OUTCOMES = ("reward", "resolved", "memory_tokens")
 """What is kept of every run of a scored design."""
-Objective = Literal["reward", "resolved"]
 
 
 @dataclass
@@ -62,6 +61,7 @@ class Record:
         hypothesis: what the change was meant to improve, as the meta model put it; None when it did not say.
         compared: the design's score beside its parent's, task by task: whether that came true.
         way: how its parent was to be changed; ``second`` is the other parent of a crossover.
+        usd: of all model calls of its scoring, for one run; None when it was not asked for or is not known.
     """
 
     sha: str
@@ -91,6 +91,7 @@ class Record:
     compared: Compared | None = None
     way: Way = "rewrite"
     second: str | None = None
+    usd: float | None = None
 
 
 @dataclass
@@ -191,28 +192,21 @@ class Memo_Manager:
         return [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
 
     def candidates(self, objective: Objective | None = None) -> list[Candidate]:
-        """Designs that may become parents, by their reward; with an objective, by what is believed of that."""
-        believed = self.believed(objective) if objective else {}
-        return [
-            Candidate(r.sha, believed.get(r.sha, r.reward), r.visits, r.parent) for r in self.rewritable()
-        ]
+        """Designs that may become parents, by their reward; with an objective, by what they are worth by that."""
+        worth = self.believed(objective) if objective else {}
+        return [Candidate(r.sha, worth.get(r.sha, r.reward), r.visits, r.parent) for r in self.rewritable()]
 
     def believed(self, objective: Objective = "reward") -> dict[str, float]:
-        """Posterior mean of each scored design; of one from an archive that kept no runs, its score."""
-        found = beliefs({r.sha: r.runs[objective] for r in self.records if r.runs})
-        return {
-            r.sha: found[r.sha].mean if r.sha in found else getattr(r, objective)
-            for r in self.records
-            if r.status == "ok" and r.reward is not None
-        }
+        """What each scored design is believed to be worth: the posterior mean, or its rank by fronts (``core.pareto``);
+        of one from an archive that kept no runs, its score."""
+        return design_worth(self.records, objective)
 
     def best(self, objective: Objective = "reward") -> Record | None:
         """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals.
 
         Where all ran equally often on the same tasks it is that with the highest score.
         """
-        believed = self.believed(objective)
-        return max(self.rewritable(), key=lambda r: believed[r.sha], default=None)
+        return best_design(self.records, objective)
 
     def source(self, record: Record) -> str:
         """A design's source.

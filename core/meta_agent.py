@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Literal
 
 from core.design_file import NO_MEMORY
 from core.exploring import NothingSubmitted
-from core.memo_manager import Memo_Manager, Objective, Proposal, Record
+from core.memo_manager import Memo_Manager, Proposal, Record
 from core.meta_agent_prompt import Hints
+from core.pareto import Objective
 from core.proposing import Proposer
 from core.selection import ORIGINAL, Candidate, Way, draw_way, get_policy
 from core.trials import Trials
@@ -76,6 +77,7 @@ class MetaAgent:
         objective: what designs are chosen by; ``alma`` knows ``reward`` alone.
         proposer: ``prompt`` shows the meta model what to judge and asks it twice; ``agent`` lets it look around in the
             archive by itself until it submits.
+        spent: USD of the scoring evaluations of a design, None when not known; for the objective ``cost``.
         on_event: told what happens, in the order of happening.
 
     Raises:
@@ -99,6 +101,7 @@ class MetaAgent:
         confirm: bool = False,
         objective: Objective = "reward",
         proposer: Literal["prompt", "agent"] = "prompt",
+        spent: Callable[[str], float | None] = lambda sha: None,
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
         if task_type != "coding":
@@ -119,7 +122,7 @@ class MetaAgent:
         self._select = get_policy(selection)
         self._barrier = selection == ORIGINAL
         self._tell = on_event
-        trials = Trials(evaluator, archive, evaluation == "race", confirm, objective)
+        trials = Trials(evaluator, archive, evaluation == "race", confirm, objective, spent)
         explores = proposer == "agent"
         self._proposer = Proposer(meta_model, execution_model, hints, archive, trials, objective, explores)
         self._stopping = False

@@ -84,6 +84,20 @@ def refuse_unknown_price(options: Options, settings: GatewaySettings) -> None:
             )
 
 
+def refuse_unknown_cost(options: Options) -> None:
+    """Raise UsageError when designs are to be chosen by a cost that cannot be known, or is the same for all."""
+    if options.kind not in ("evolve", "h3") or options.objective != "cost":
+        return
+    model = options.execution_model.partition("/")[0]
+    price = price_of(model)
+    if price is None:
+        raise UsageError(
+            f"the price of {model} is not known, so --objective cost cannot compare: take tokens"
+        )
+    if not price.input:
+        raise UsageError(f"{model} costs nothing, so --objective cost cannot tell designs apart: take tokens")
+
+
 def expected(run: Run) -> list[str]:
     """Lines for people; none for a run that costs nothing and has no limit."""
     options = run.options

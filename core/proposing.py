@@ -16,7 +16,7 @@ from core.archive_folder import with_folders, write_folder
 from core.design_file import NO_MEMORY, content_sha, resolve_design, source_problem
 from core.exploring import HOW_TO, explore
 from core.hypotheses import compare
-from core.memo_manager import Attempt, Memo_Manager, Objective, Proposal, Record
+from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
 from core.meta_agent_past import Child, Origin, Second
 from core.meta_agent_prompt import Case, Hints, Prompt
 from core.meta_agent_reply import (
@@ -27,16 +27,21 @@ from core.meta_agent_reply import (
     extract_hypothesis,
 )
 from core.novelty import Known
+from core.pareto import OUTCOME, Objective
 from core.trials import Trial, Trials
 from evals.utils.gateway_client import call_purpose, call_scope, call_seed
 from evals.utils.hire_agent import Agent
 
 EXAMINATIONS = 3
-JUDGED = {
-    "reward": "Designs are judged by one number, the reward: the mean share of a task's tests that pass when the agent "
-    "works with that memory.",
+_REWARD = "the mean share of a task's tests that pass when the agent works with that memory"
+JUDGED: dict[Objective, str] = {
+    "reward": f"Designs are judged by one number, the reward: {_REWARD}.",
     "resolved": "Designs are judged by one number, resolved: the share of tasks in which all tests pass when the agent "
     "works with that memory.",
+    "tokens": f"Designs are judged by two numbers: the reward, {_REWARD}, and the tokens of memory text in the agent's "
+    "prompt. Worth having is a design that no other beats in both: more reward, or fewer tokens at the same.",
+    "cost": f"Designs are judged by two numbers: the reward, {_REWARD}, and what all model calls of a task cost, those "
+    "of the memory and those of the agent, which memory may save. Worth having is what no other design beats in both.",
 }
 
 
@@ -137,7 +142,8 @@ class Proposer:
             record = dataclasses.replace(record, status="ok", **trial.fields)
             if parent is not None:
                 record.improve_score = record.reward - parent.reward
-                record.compared = compare(record.runs[self._objective], parent.runs.get(self._objective, {}))
+                outcome = OUTCOME[self._objective]
+                record.compared = compare(record.runs[outcome], parent.runs.get(outcome, {}))
         return record
 
     async def _generated(self, proposal: Proposal, parent: Record | None, known: Known) -> First:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.design_file import Design, resolve_design
-from core.eval_in_container import EvaluationSettings, Evaluator, memory_folder
+from core.eval_in_container import EvaluationSettings, Evaluator, folder_name, memory_folder
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
@@ -113,6 +113,14 @@ class Run:
             )
             for group in totals(self.gateway.ledger_path, "design")
         }
+
+    def spent_on_scoring(self, design: str) -> float | None:
+        """USD of the model calls of a design's evaluations so far, its examination aside; None when a price is
+        unknown."""
+        groups = totals(self.gateway.ledger_path, "design", "evaluation")
+        examined = f"{folder_name(design)}_test_"
+        own = [g for g in groups if g.group[0] == design and not (g.group[1] or "").startswith(examined)]
+        return None if any(g.unpriced for g in own) else sum(g.usd for g in own)
 
     def summarise(self, state: str, **more: Any) -> dict[str, Any]:
         """Write ``summary.json``: how the run stands, what it cost, and what is known of its ``designs``."""
