@@ -295,7 +295,7 @@ def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], Non
         confirm=options.confirm,
         objective=options.objective,
         proposer=options.proposer,
-        spent=run.spent_on_scoring,
+        usd_of_run=run.usd_of_run,
         on_event=on_event,
     )
 

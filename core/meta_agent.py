@@ -77,7 +77,7 @@ class MetaAgent:
         objective: what designs are chosen by; ``alma`` knows ``reward`` alone.
         proposer: ``prompt`` shows the meta model what to judge and asks it twice; ``agent`` lets it look around in the
             archive by itself until it submits.
-        spent: USD of the scoring evaluations of a design, None when not known; for the objective ``cost``.
+        usd_of_run: what one run with a design costs, None when not known; asked for the objective ``cost``.
         on_event: told what happens, in the order of happening.
 
     Raises:
@@ -101,7 +101,7 @@ class MetaAgent:
         confirm: bool = False,
         objective: Objective = "reward",
         proposer: Literal["prompt", "agent"] = "prompt",
-        spent: Callable[[str], float | None] = lambda sha: None,
+        usd_of_run: Callable[[str], float | None] = lambda sha: None,
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
         if task_type != "coding":
@@ -122,7 +122,7 @@ class MetaAgent:
         self._select = get_policy(selection)
         self._barrier = selection == ORIGINAL
         self._tell = on_event
-        trials = Trials(evaluator, archive, evaluation == "race", confirm, objective, spent)
+        trials = Trials(evaluator, archive, evaluation == "race", confirm, objective, usd_of_run)
         explores = proposer == "agent"
         self._proposer = Proposer(meta_model, execution_model, hints, archive, trials, objective, explores)
         self._stopping = False

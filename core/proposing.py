@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -180,6 +180,8 @@ class Proposer:
             found = await explore(ask, folder, task, self._archive.source(parent) if parent else None)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # others look around beside it
+                folder.parent.rmdir()
         return First(Given(found.source, None), found.hypothesis, {"looked_at": found.looked})
 
     def _source(self, reply: str, edited: Record | None) -> Given:

@@ -51,7 +51,7 @@ class Trials:
     race: score a rewrite on more tasks only while it cannot be told from its parent.
     confirm: score a design that would be the best once more, with another seed, before it is.
     objective: what races and the best are judged by: its gain, whatever the price.
-    spent: USD of all scoring evaluations of a design so far, None when not known; asked with ``cost`` alone.
+    usd_of_run: what one run with a design costs, None when not known; asked with ``cost`` alone.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Trials:
         race: bool = False,
         confirm: bool = False,
         objective: Objective = "reward",
-        spent: Callable[[str], float | None] = lambda sha: None,
+        usd_of_run: Callable[[str], float | None] = lambda sha: None,
     ) -> None:
         self._evaluator = evaluator
         self._archive = archive
         self._race = race
         self._confirm = confirm
         self._outcome = OUTCOME[objective]
-        self._spent = spent if objective == "cost" else None
+        self._usd_of_run = usd_of_run if objective == "cost" else None
         self._under_way: dict[tuple[Any, ...], asyncio.Task[EvalResult]] = {}
 
     async def examine(self, content: str, path: Path) -> Trial:
@@ -104,8 +104,8 @@ class Trials:
         except DesignFailed as error:
             return Trial(str(error))
         fields = self._fields(sha, episodes, parent, decision)
-        if self._spent is not None and (usd := self._spent(sha)) is not None:
-            fields["usd"] = round(usd / len(episodes), 8)
+        if self._usd_of_run is not None and (usd := self._usd_of_run(sha)) is not None:
+            fields["usd"] = round(usd, 8)
         return Trial(None, fields)
 
     async def _against(self, parent: Record, sha: str, path: Path) -> tuple[list[Episode], Decision]:

@@ -134,7 +134,7 @@ async def _search(run: Run, number: int, seed: int, on_event: Callable[[Event], 
         confirm=options.confirm,
         objective=options.objective,
         proposer=options.proposer,
-        spent=run.spent_on_scoring,
+        usd_of_run=run.usd_of_run,
         on_event=on_event,
     )
     await agent.forward(options.steps)

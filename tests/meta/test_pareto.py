@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.gateway.ledger import create_ledger
 from core.memo_manager import Memo_Manager, Record
 from core.pareto import best_design, design_points, design_worth, front, fronts
 from core.report import tables
+from core.run import Run
 
 from .conftest import evolve, open_archive
 
@@ -117,11 +120,36 @@ def test_an_evolution_by_price_is_the_same_at_any_concurrency_and_keeps_what_it_
     def usd(sha: str) -> float:
         return 0.01 + 0.01 * (sum(map(ord, sha)) % 7)
 
-    options = {"selection": "rank", "objective": objective, "spent": usd}
+    options = {"selection": "rank", "objective": objective, "usd_of_run": usd}
     archive = open_archive(tmp_path, "one")
     assert evolve(archive, None, 1, 4, **options) == evolve(
         open_archive(tmp_path, "two"), None, 3, 4, **options
     )
     for record in archive.records:
-        runs = sum(map(len, record.runs["reward"].values()))
-        assert record.usd == (round(usd(record.sha) / runs, 8) if objective == "cost" else None)
+        assert record.usd == (round(usd(record.sha), 8) if objective == "cost" else None)
+
+
+def test_the_cost_of_a_run_is_that_of_its_evaluations_without_the_examination(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger.sqlite")
+    calls = [
+        ("aaaa_eval_1", "update", "u1", 1, 0.30),
+        ("aaaa_eval_1", "retrieve", "t1", 1, 0.10),
+        ("aaaa_eval_1", "retrieve", "t1", 1, 0.10),
+        ("aaaa_eval_1", "retrieve", "t1", 2, 0.10),
+        ("aaaa_confirm_1", "retrieve", "t1", 1, 0.20),
+        ("aaaa_test_1", "retrieve", "t1", 1, 9.0),
+        ("bbbb_eval_1", "retrieve", "t1", 1, 9.0),
+        ("cccc_eval_1", "retrieve", "t1", 1, None),
+    ]
+    columns = "time, scope_key, request_hash, occurrence, purpose, model, provider, prompt_tokens, completion_tokens"
+    columns += ", cached_tokens, reasoning_tokens, latency_s, retries, status, request, response"
+    for evaluation, phase, task, repeat, usd in calls:
+        ledger.execute(
+            f"INSERT INTO calls ({columns}, design, evaluation, phase, task, repeat, usd) VALUES "
+            "(0, '', '', 0, 'act', 'm', 'p', 1, 1, 0, 0, 0, 0, 'ok', '', '', ?, ?, ?, ?, ?, ?)",
+            (evaluation[:4], evaluation, phase, task, repeat, usd),
+        )
+    ledger.commit()
+    run = SimpleNamespace(gateway=SimpleNamespace(ledger_path=tmp_path / "ledger.sqlite"))
+    assert Run.usd_of_run(run, "aaaa") == pytest.approx(0.80 / 3)
+    assert Run.usd_of_run(run, "cccc") is None and Run.usd_of_run(run, "dddd") is None

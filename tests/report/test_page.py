@@ -161,12 +161,12 @@ def front_of(page_html):
 
 def test_the_front_is_drawn_with_a_link_to_every_design(tmp_path):
     page_html = html_of(make_evolution(tmp_path / "run", priced_records()))
-    [section] = re.findall(r'<section id="front".*?</section>', page_html, re.S)
+    section = front_of(page_html)
     marks = re.findall(
-        r'<a href="#(d\d)" data-opens="\d"( tabindex="-1")? aria-label="(\w+): reward ([\d.]+), (\d+) tokens[^"]*"',
+        r'<a href="#(d\d)" data-opens="\d" aria-label="(\w+): reward [\d.]+, (\d+) memory tokens[^"]*"',
         section,
     )
-    assert [(name, tokens) for _, _, name, _, tokens in marks] == [
+    assert [(name, tokens) for _, name, tokens in marks] == [
         ("no_mem", "0"),
         ("claude_md", "100"),
         ("aaaaaaa1", "200"),
@@ -183,7 +183,7 @@ def test_a_design_that_is_beaten_is_no_stop_for_the_tab_key_and_runs_that_are_no
     records = priced_records()
     records[2].runs["memory_tokens"] = {task: [50.0] for task in records[2].runs["memory_tokens"]}
     section = front_of(html_of(make_evolution(tmp_path / "run", records)))
-    assert re.search(r'data-opens="1" tabindex="-1" aria-label="claude_md: [^"]*text">', section)
+    assert re.search(r'data-opens="1" tabindex="-1" aria-label="claude_md: [^"]*tokens">', section)
     assert section.count('class="beaten"') == 1
     records[1].runs["reward"] = {task: [float("nan")] for task in records[1].runs["reward"]}
     section = front_of(html_of(make_evolution(tmp_path / "other", records)))

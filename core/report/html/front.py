@@ -51,7 +51,7 @@ def render(report: Report) -> Markup | None:
         rows=[(f"{value:.3f}", drawn.y(value)) for value in (drawn.low, drawn.high)],
         columns=[(_price(value, objective), drawn.x(value)) for value in (0.0, drawn.most / 2, drawn.most)],
         gain="resolved" if OUTCOME[objective] == "resolved" else "reward",
-        unit="USD of one run" if objective == "cost" else "tokens of memory text",
+        unit="USD of one run" if objective == "cost" else "memory tokens",
     )
 
 
