@@ -53,25 +53,29 @@ def write_folder(folder: Path, archive: Memo_Manager, known: Known, cases: Itera
         kept += 1
         record = archive.find(case.sha)
         home = folder / "designs" / case.sha
-        home.mkdir()
-        (home / "design.py").write_text(case.source, encoding="utf-8")
-        (home / "about.md").write_text(_about(case, record), encoding="utf-8")
-        (home / "tasks.csv").write_text(_tasks(record, baseline), encoding="utf-8")
-        (home / "trajectories.md").write_text(trajectories(_some(case.examples)), encoding="utf-8")
+        home.mkdir(parents=True)
+        _write(home / "design.py", case.source)
+        _write(home / "about.md", _about(case, record))
+        _write(home / "tasks.csv", _tasks(record, baseline))
+        _write(home / "trajectories.md", trajectories(_some(case.examples)))
     designs = [one for one in known.tried if one.status != "turned down"]
     turned_down = [one for one in known.tried if one.status == "turned down"]
     said = README.format(kept=kept, all=len(designs)) + tried_section(known.tried)
-    (folder / "README.md").write_text(said + "\n", encoding="utf-8")
-    (folder / "designs.csv").write_text(_designs(known.records), encoding="utf-8")
-    (folder / "hypotheses.md").write_text(_hypotheses(designs), encoding="utf-8")
+    _write(folder / "README.md", said + "\n")
+    _write(folder / "designs.csv", _designs(known.records))
+    _write(folder / "hypotheses.md", _hypotheses(designs))
     failed = [r for r in known.records if r.error is not None]
     reasons = [f"## {r.sha}\n{clip(r.error, FAILURE_CHARS)}\n" for r in failed] or ["None.\n"]
-    (folder / "failures.md").write_text("# Failures\n" + "\n".join(reasons), encoding="utf-8")
+    _write(folder / "failures.md", "# Failures\n" + "\n".join(reasons))
     for one in turned_down:
         source = known.rejected_source(one.sha)
-        (folder / "rejected" / f"{one.sha}.py").write_text(source, encoding="utf-8")
+        _write(folder / "rejected" / f"{one.sha}.py", source)
     lines = [f"- {one.sha}: {one.note}" for one in turned_down] or ["None."]
-    (folder / "rejected" / "reasons.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _write(folder / "rejected" / "reasons.md", "\n".join(lines) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="replace")  # what an agent printed may be no text
 
 
 def with_folders(records: Sequence[Record], always: Sequence[str]) -> list[Record]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.examples import clip
 from core.meta_agent_reply import (
     HYPOTHESIS_CHARS,
     Edit,
@@ -22,13 +23,15 @@ from core.meta_agent_reply import (
     one_line,
 )
 from envs_archive.coding.actions import ActionLimits, Edits, Extended, SemanticIndexes, execute
-from envs_archive.coding.parsing import EXTENDED, ActionError, Field, read_action
+from envs_archive.coding.parsing import EXTENDED, ActionError, Field, check_text, read_action
 from evals.utils.sandbox import probe
 from evals.utils.session import Session
 
 STEPS = 16
 """Actions of one exploration, the submission included."""
-LIMITS = ActionLimits(command_timeout=20, read_chars=12_000, search_matches=60)
+LIMITS = ActionLimits(command_timeout=20, read_chars=12_000, search_matches=40)
+OBSERVATION_CHARS = 12_500
+"""A page of a file and its heading; all turns together stay below the size of a prompt (``PROMPT_CHARS``)."""
 EXPLORING = {
     **{name: EXTENDED[name] for name in ("read_file", "search", "list_dir")},
     "submit": {
@@ -94,7 +97,7 @@ async def explore(
                     stated = one_line(action.get("hypothesis", ""), HYPOTHESIS_CHARS) or None
                     return Submission(source, stated, looked)
                 looked.append(_in_words(action))
-                text = await execute(action, root, session, LIMITS, reading)
+                text = clip(await execute(action, root, session, LIMITS, reading), OBSERVATION_CHARS)
             except ActionError as error:
                 text = f"error: {error}"
             last = "\n\nThis is your last turn: submit now." if number == STEPS - 1 else ""
@@ -130,6 +133,8 @@ def _edits(values: list[Any]) -> list[Edit]:
     for value in values:
         if not (isinstance(value, dict) and all(isinstance(value.get(name), str) for name in ("old", "new"))):
             raise ActionError('submit: each of "edits" is an object with the texts "old" and "new"')
+        for name in ("old", "new"):
+            check_text("submit", name, value[name])
     return [Edit(value["old"], value["new"]) for value in values]
 
 

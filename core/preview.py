@@ -59,7 +59,8 @@ class Work:
 # A first prompt of about 2,000 tokens that grows by about 500 a step: what coding agents with short actions need.
 TYPICAL_EPISODE = Work(15, 15 * 5500, 15 * 150)
 TYPICAL_MEMORY = Work(1, 2500, 300)
-TYPICAL_PROPOSAL = Work(3, 30_000, 8_000)
+TYPICAL_PROPOSAL = {"prompt": Work(3, 30_000, 8_000), "agent": Work(12, 300_000, 8_000)}
+"""By how designs are proposed: an agent reads about a dozen files, each turn with all it has read before."""
 _EPISODE = """
     SELECT COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(cached_tokens),
         COUNT(DISTINCT evaluation || '/' || phase || '/' || task || '/' || repeat)
@@ -67,9 +68,13 @@ _EPISODE = """
 """
 _PROPOSAL = """
     SELECT COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(cached_tokens),
-        COUNT(DISTINCT CASE WHEN purpose IN ('generate', 'explore') THEN task END)
-    FROM calls WHERE status = 'ok' AND purpose IN ('analyze', 'explore', 'generate', 'repair') AND model = ?
+        COUNT(DISTINCT CASE WHEN purpose = '{first}' THEN task END)
+    FROM calls WHERE status = 'ok' AND purpose IN ('{first}', '{also}', 'repair') AND model = ?
 """
+_OF_PROPOSAL = {
+    "prompt": _PROPOSAL.format(first="generate", also="analyze"),
+    "agent": _PROPOSAL.format(first="explore", also="explore"),
+}
 
 
 def refuse_unknown_price(options: Options, settings: GatewaySettings) -> None:
@@ -107,7 +112,9 @@ def expected(run: Run) -> list[str]:
         return []
     folders = _recent(run.folder)
     episode, source = _measured(folders, models[0], _EPISODE, TYPICAL_EPISODE)
-    proposal, _ = _measured(folders, models[-1], _PROPOSAL, TYPICAL_PROPOSAL)
+    proposal, _ = _measured(
+        folders, models[-1], _OF_PROPOSAL[options.proposer], TYPICAL_PROPOSAL[options.proposer]
+    )
     collected, scored, designs, proposals = _plan(run)
     once, each = episode * collected, (episode + TYPICAL_MEMORY) * scored
     making = proposal * (proposals / designs)

@@ -114,7 +114,7 @@ def _check_type(action: str, key: str, value: Any, kind: type) -> None:
     if kind is str:
         if not isinstance(value, str):
             raise ActionError(f'{action}: "{key}" must be a string, not {_type_name(value)}')
-        _check_text(action, key, value)
+        check_text(action, key, value)
     elif kind is list:
         if not isinstance(value, list):
             raise ActionError(f'{action}: "{key}" must be a list, not {_type_name(value)}')
@@ -127,7 +127,8 @@ def _check_type(action: str, key: str, value: Any, kind: type) -> None:
         raise ActionError(f'{action}: "{key}" must be a positive number of seconds')
 
 
-def _check_text(action: str, key: str, value: str) -> None:
+def check_text(action: str, key: str, value: str) -> None:
+    """Raise ActionError for a string that is no text."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

@@ -11,6 +11,7 @@ import pytest
 
 from core import exploring
 from core.exploring import STEPS, NothingSubmitted, Submission, explore
+from core.meta_agent_prompt import HINTS, PROMPT_CHARS, system_prompt
 from evals.utils import gateway_client
 
 from .conftest import ReplayEvaluator, evolve, open_archive
@@ -153,6 +154,10 @@ def test_a_design_can_be_submitted_whole_or_as_edits(folder, reply, source):
         ),
         ({"action": "submit", "edits": ["x"]}, 'error: submit: each of "edits" is an object'),
         ({"action": "submit", "edits": "x"}, 'error: submit: "edits" must be a list, not a string'),
+        (
+            '{"action": "submit", "edits": [{"old": "x", "new": "\\ud800"}]}',
+            'error: submit: "new" holds half of a',
+        ),
         ("I give up.", "error: no JSON object"),
     ],
 )
@@ -245,9 +250,23 @@ def test_the_folder_tells_all_that_is_known(evolved, root):
     assert not any(sha in text for sha in later for text in files.values())
 
 
-def test_without_hints_no_turn_holds_any(root, tmp_path, monkeypatch):
-    from core.meta_agent_prompt import HINTS
+def test_whatever_the_files_hold_a_conversation_is_no_longer_than_a_prompt(folder):
+    """Long lines, many matches, many files: each turn brings at most its share."""
+    for number in range(600):
+        (folder / "designs" / f"{number:04}{'x' * 60}.py").write_text(("match " * 300 + "\n") * 20)
+    turns = [
+        {"action": "search", "pattern": "match"},
+        {"action": "list_dir", "path": "designs"},
+        {"action": "list_dir", "path": ".", "depth": 3},
+        {"action": "read_file", "path": f"designs/0001{'x' * 60}.py", "limit": 100000},
+    ]
+    longest = max(len(text) for text in talk(folder, *turns, SUBMIT)[0])
+    fixed = len(system_prompt("full")) + len(exploring.HOW_TO)
+    replies = STEPS * 1000
+    assert fixed + replies + (STEPS - 1) * longest < PROMPT_CHARS
 
+
+def test_without_hints_no_turn_holds_any(root, tmp_path, monkeypatch):
     usual = gateway_client.request
 
     async def listen(path, body, purpose):
