@@ -193,13 +193,8 @@ class Memo_Manager:
 
     def candidates(self, objective: Objective | None = None) -> list[Candidate]:
         """Designs that may become parents, by their reward; with an objective, by what they are worth by that."""
-        worth = self.believed(objective) if objective else {}
+        worth = design_worth(self.records, objective) if objective else {}
         return [Candidate(r.sha, worth.get(r.sha, r.reward), r.visits, r.parent) for r in self.rewritable()]
-
-    def believed(self, objective: Objective = "reward") -> dict[str, float]:
-        """What each scored design is believed to be worth: the posterior mean, or its rank by fronts (``core.pareto``);
-        of one from an archive that kept no runs, its score."""
-        return design_worth(self.records, objective)
 
     def best(self, objective: Objective = "reward") -> Record | None:
         """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals.

@@ -6,8 +6,9 @@ is fixed by how many have been entered. So they may run at any concurrency, or i
 same archive in the end.
 
 There are two schedules. ``alma`` keeps the original's: up to five parents are drawn together, without replacement, and
-the next ones when all of those are scored. Every other policy takes one parent at a time, ``WINDOW`` proposals ahead of
-what has been entered: nothing waits for the slowest of a step.
+the next ones when all of those are scored; each is rewritten. Every other policy takes one parent at a time, ``WINDOW``
+proposals ahead of what has been entered, so that nothing waits for the slowest of a step; chance decides whether it is
+rewritten, edited, or crossed with a second one (``core.selection.WAYS``).
 """
 
 from __future__ import annotations

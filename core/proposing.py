@@ -165,7 +165,6 @@ class Proposer:
         folder = self._archive.run_dir / "explored" / str(proposal.number)
         records = with_folders(known.records, proposal.parents)
         cases = (self._case(record, known) for record in records)
-        write_folder(folder, self._archive, known, cases)
         task = prompts.explore_task(
             self._case(parent, known) if parent else None, proposal.way, proposal.second
         )
@@ -177,6 +176,7 @@ class Proposer:
                 return await agent.ask(message, with_history=True)
 
         try:
+            write_folder(folder, self._archive, known, cases)
             found = await explore(ask, folder, task, self._archive.source(parent) if parent else None)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

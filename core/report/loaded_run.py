@@ -249,7 +249,7 @@ def _check(record: Record) -> None:
         for text in (record.parent, record.second, record.error, record.hypothesis)
     ):
         raise ValueError("values of the wrong type")
-    for name in ("reward", "reward_se", "resolved", "improve_score"):
+    for name in ("reward", "reward_se", "resolved", "improve_score", "usd"):
         setattr(record, name, number(getattr(record, name)))
     for name in ("step", "generation", "tasks", "episodes", "tokens", "visits"):
         setattr(record, name, int(number(getattr(record, name)) or 0))

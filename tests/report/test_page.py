@@ -189,6 +189,11 @@ def test_a_design_that_is_beaten_is_no_stop_for_the_tab_key_and_runs_that_are_no
     section = front_of(html_of(make_evolution(tmp_path / "other", records)))
     assert section.count('class="point"') == 2 and "claude_md" not in section
     assert 'id="front"' not in html_of(make_evolution(tmp_path / "without"))
+    records[0].usd = "much"
+    folder = make_evolution(tmp_path / "odd", records)
+    chosen = json.loads((folder / "options.json").read_text())
+    (folder / "options.json").write_text(json.dumps({**chosen, "objective": ["x"]}))
+    assert front_of(html_of(folder)).count('class="point"') == 2
 
 
 def test_every_episode_can_be_had_out_of_the_page_word_for_word(tmp_path):

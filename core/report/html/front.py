@@ -22,7 +22,7 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 250, 46, 14, 14, 36
 
 def render(report: Report) -> Markup | None:
     objective = report.run.options.get("objective")
-    objective = objective if objective in OUTCOME else "reward"
+    objective = objective if isinstance(objective, str) and objective in OUTCOME else "reward"
     records = [record for record in report.run.records if _finite(record)]
     points = design_points(records, objective)
     if len(points) < 2:

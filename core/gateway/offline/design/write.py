@@ -137,11 +137,11 @@ def _expectation(point: Params, goal: Params, made: Params, followed: list[Sugge
     if not followed and made == point:
         return "the same settings written anew do no worse than the code they stand for."
     parts = [
-        f"{change.what[:1].lower()}{change.what[1:]} raises the reward: {change.why}" for change in followed
+        f"{change.what[:1].lower()}{change.what[1:]} to raise the reward: {change.why}" for change in followed
     ]
     if tried := differences(goal, made):
         parts.append(
-            f"another {' and '.join(tried)} may do better from here, which nothing seen speaks against"
+            f"another value of {' and '.join(tried)} may do better from here, which nothing seen speaks against"
         )
     return "; ".join(parts) + "."
 
