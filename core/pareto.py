@@ -92,7 +92,7 @@ def best_design(
     records: Sequence[Record], objective: Objective, among: Container[str] | None = None
 ) -> Record | None:
     """The design to name, ``no_mem`` aside: that with the highest worth, the earliest of equals; with a price the
-    cheapest that cannot be told from it.
+    cheapest on the best front that cannot be told from the one that gives most.
 
     Args:
         records: all that were scored, since they say how much of a score is luck.
@@ -100,10 +100,11 @@ def best_design(
     """
     designs = [r for r in records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
     designs = [r for r in designs if among is None or r.sha in among]
-    points = design_points(records, objective) if objective in ("tokens", "cost") else {}
-    points = {r.sha: points[r.sha] for r in designs if r.sha in points}
+    priced = design_points(records, objective) if objective in ("tokens", "cost") else {}
+    worth = design_worth(records, objective if priced else OUTCOME[objective])
+    best = max((worth[r.sha] for r in designs if r.sha in priced), default=None)
+    points = {r.sha: priced[r.sha] for r in designs if r.sha in priced and worth[r.sha] == best}
     if not points:
-        worth = design_worth(records, OUTCOME[objective])
         return max(designs, key=lambda r: worth[r.sha], default=None)
     highest = max(points, key=lambda sha: points[sha][0])
     enough = points[highest][0] - design_beliefs(records, objective)[highest].sd

@@ -147,7 +147,7 @@ def archive(manager: Memo_Manager, title: str, notes: Sequence[str], objective: 
     about = "believed: the score without what its tasks and luck gave it. *: no design gives more for as "
     about += "little." if objective == "cost" else "few tokens."
     if objective in ("tokens", "cost"):
-        about += " Bold: the cheapest that cannot be told from the one believed to be the best."
+        about += " Bold: the cheapest of these that cannot be told from the best."
     for note in [about, *notes]:
         out.print(note, markup=False, soft_wrap=True)
 

@@ -105,6 +105,9 @@ def test_the_design_named_is_the_cheapest_that_cannot_be_told_from_the_best():
     assert best_design(close, "cost").sha == "good"
     assert best_design(close, "tokens", among={"good"}).sha == "good"
     assert best_design([], "tokens") is None
+    alike = records(NONE, ("idle", 0.6, 50, None), ("good", 0.602, 200, None), spread=0.05)
+    assert best_design(alike, "tokens").sha == "good"  # no memory beats the other, which is cheaper
+    assert best_design(alike[:2], "tokens").sha == "idle"
 
 
 def test_an_archive_that_kept_no_runs_is_judged_by_its_scores():
