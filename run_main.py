@@ -40,7 +40,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 DEFAULT_MODELS = {"meta_model": "gpt-4.1", "execution_model": "gpt-4o-mini"}
 BY_HAND = ("claude_md", "claude_md_seeded", "memory_bank", "rag_codebase")
 """What h3 compares evolved designs with, unless it is told."""
-SEARCH_FLAGS = ("evaluation", "confirm", "objective")
+SEARCH_FLAGS = ("evaluation", "confirm", "objective", "proposer")
 PLAIN_NAME = r"[A-Za-z0-9][\w.-]*"
 EXPERIMENT_FLAGS = {"builds": "h1", "grouped": "h1", "project": "h2", "orders": "h2", "search_seeds": "h3"}
 
@@ -279,9 +279,17 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--objective",
-        choices=["reward", "resolved"],
+        choices=["reward", "resolved", "tokens", "cost"],
         default="reward",
-        help="what designs are chosen by: the mean share of tests that pass (default), or of tasks resolved",
+        help="what designs are chosen by: the mean share of tests that pass (default), or of tasks resolved; tokens, "
+        "cost: that no other gives at least as much reward for fewer tokens of memory text, or for fewer USD",
+    )
+    add(
+        "--proposer",
+        choices=["prompt", "agent"],
+        default="prompt",
+        help="how designs are written: prompt shows the meta model one design and asks twice (default); agent lets it "
+        "look around in the whole archive, as files, until it submits",
     )
     add(
         "--hints",

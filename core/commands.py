@@ -22,7 +22,8 @@ from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
 from core.options import DEFAULT_TASKS, MEMO_ARCHIVE, Options, UsageError, log_dir
-from core.preview import episodes_of, expected, refuse_unknown_price
+from core.pareto import design_points, front
+from core.preview import episodes_of, expected, refuse_unknown_cost, refuse_unknown_price
 from core.progress import Progress
 from core.report import h1 as h1_report
 from core.report import h2 as h2_report
@@ -74,6 +75,7 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
     kind = sandbox_of(options)
     settings = gateway_settings(options)
     refuse_unknown_price(options, settings)
+    refuse_unknown_cost(options)
     with Progress() as progress:
         try:
             if not (resume and state_of(folder) == "done"):  # a finished run is told again without any model
@@ -292,6 +294,8 @@ def _meta_agent(run: Run, archive: Memo_Manager, on_event: Callable[[Event], Non
         evaluation=options.evaluation,
         confirm=options.confirm,
         objective=options.objective,
+        proposer=options.proposer,
+        usd_of_run=run.usd_of_run,
         on_event=on_event,
     )
 
@@ -314,10 +318,12 @@ def _evolution_notes(run: Run, archive: Memo_Manager) -> list[str]:
 def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
     """The archive's designs as ``summary.json`` lists them."""
     spent = run.spent()
+    on_front = front(design_points(archive.records, run.options.objective))
     return [
         {
             "sha": r.sha,
             "parent": r.parent,
+            "second_parent": r.second,
             "status": r.status,
             "reward": r.reward,
             "reward_se": r.reward_se,
@@ -330,6 +336,9 @@ def _archived(run: Run, archive: Memo_Manager) -> list[dict[str, Any]]:
             "generation": r.generation,
             "improve_score": r.improve_score,
             "judged": r.judged,
+            "hypothesis": r.hypothesis,
+            "compared": dataclasses.asdict(r.compared) if r.compared else None,
+            "on_front": r.sha in on_front,
             "error": r.error,
         }
         for r in archive.records
@@ -346,7 +355,8 @@ def describe(event: Event) -> str | None:
             return f"  {proposal.child or 'a proposal'}: dropped, {proposal.reason}"
         if record.reward is None:
             return f"  {record.sha}: {record.status}: {(record.error or '').splitlines()[-1]}"
-        origin = f" (parent {record.parent})" if record.parent else ""
+        other = f", second parent {record.second}" if record.second else ""
+        origin = f" (parent {record.parent}{other})" if record.parent else ""
         return f"  {record.sha}{origin}: reward {record.reward:.3f}, resolved {record.resolved:.0%}"
     return None
 

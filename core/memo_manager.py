@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.design_file import NO_MEMORY, content_sha, file_name
-from core.posterior import beliefs
+from core.hypotheses import Compared
+from core.pareto import Objective, best_design, design_worth
 from core.program_key import program_key
-from core.selection import Candidate
+from core.selection import Candidate, Way
 from evals.contract import write_atomic, write_json_atomic
 
 SCHEMA = 1
 OUTCOMES = ("reward", "resolved", "memory_tokens")
 """What is kept of every run of a scored design."""
-Objective = Literal["reward", "resolved"]
 
 
 @dataclass
@@ -52,12 +52,16 @@ class Record:
             the tasks: its parent's reward and resolved, and by how much it differs on those.
         improve_score: reward minus the parent's reward.
         attempts: every version that was examined, in order; the last one is this design.
-        visits: how often the design was taken as a parent.
+        visits: how often the design was taken as a parent, as the second one too.
         examples: file of sampled trajectories, relative to the run's folder.
         behaviour: digest of the texts that it handed out in the examination; None when those were empty.
         tasks: how many tasks the score stands on.
         runs: outcome of every run that was scored: by ``reward``, ``resolved``, ``memory_tokens``, then by task.
         judged: how a race against its parent ended, and why.
+        hypothesis: what the change was meant to improve, as the meta model put it; None when it did not say.
+        compared: the design's score beside its parent's, task by task: whether that came true.
+        way: how its parent was to be changed; ``second`` is the other parent of a crossover.
+        usd: of all model calls of its scoring, for one run; None when it was not asked for or is not known.
     """
 
     sha: str
@@ -83,6 +87,11 @@ class Record:
     behaviour: str | None = None
     runs: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     judged: str | None = None
+    hypothesis: str | None = None
+    compared: Compared | None = None
+    way: Way = "rewrite"
+    second: str | None = None
+    usd: float | None = None
 
 
 @dataclass
@@ -99,6 +108,7 @@ class Proposal:
         end: ``duplicate`` when the same program was in the archive by the time this one was entered.
         reason: why it failed; without an ``outcome`` there never was a design.
         attempts: the versions of one that ended without a record of its own.
+        way: how the parent is changed; ``second`` is the other parent of a crossover.
     """
 
     step: int
@@ -112,6 +122,13 @@ class Proposal:
     child: str | None = None
     reason: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    way: Way = "rewrite"
+    second: str | None = None
+
+    @property
+    def parents(self) -> list[str]:
+        """The designs it changes: one, two, or none."""
+        return [sha for sha in (self.parent, self.second) if sha and self.kind == "rewrite"]
 
     @property
     def has_record(self) -> bool:
@@ -175,28 +192,16 @@ class Memo_Manager:
         return [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
 
     def candidates(self, objective: Objective | None = None) -> list[Candidate]:
-        """Designs that may become parents, by their reward; with an objective, by what is believed of that."""
-        believed = self.believed(objective) if objective else {}
-        return [
-            Candidate(r.sha, believed.get(r.sha, r.reward), r.visits, r.parent) for r in self.rewritable()
-        ]
-
-    def believed(self, objective: Objective = "reward") -> dict[str, float]:
-        """Posterior mean of each scored design; of one from an archive that kept no runs, its score."""
-        found = beliefs({r.sha: r.runs[objective] for r in self.records if r.runs})
-        return {
-            r.sha: found[r.sha].mean if r.sha in found else getattr(r, objective)
-            for r in self.records
-            if r.status == "ok" and r.reward is not None
-        }
+        """Designs that may become parents, by their reward; with an objective, by what they are worth by that."""
+        worth = design_worth(self.records, objective) if objective else {}
+        return [Candidate(r.sha, worth.get(r.sha, r.reward), r.visits, r.parent) for r in self.rewritable()]
 
     def best(self, objective: Objective = "reward") -> Record | None:
         """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals.
 
         Where all ran equally often on the same tasks it is that with the highest score.
         """
-        believed = self.believed(objective)
-        return max(self.rewritable(), key=lambda r: believed[r.sha], default=None)
+        return best_design(self.records, objective)
 
     def source(self, record: Record) -> str:
         """A design's source.
@@ -241,8 +246,8 @@ class Memo_Manager:
         for proposal in proposals:
             self.proposals.append(proposal)
             proposal.number, proposal.known = len(self.proposals), known
-            if proposal.kind == "rewrite":
-                self.find(proposal.parent).visits += 1
+            for sha in proposal.parents:
+                self.find(sha).visits += 1
 
     def pending(self) -> list[Proposal]:
         """Proposals still to be worked on, in order."""
@@ -343,8 +348,8 @@ class Memo_Manager:
         if other.find(NO_MEMORY) is None:
             raise ValueError(f"{path}: holds no score of no_mem yet, nothing to start from")
         for proposal in other.proposals:
-            if proposal.end is None and proposal.kind == "rewrite":
-                other.find(proposal.parent).visits -= 1
+            for sha in proposal.parents if proposal.end is None else ():
+                other.find(sha).visits -= 1
         for record in other.records:
             if record.examples is not None:
                 target = self.run_dir / record.examples
@@ -409,4 +414,6 @@ def record_of(data: dict[str, Any]) -> Record:
         set(runs) != set(OUTCOMES) or not all(v for of_task in runs.values() for v in of_task.values())
     ):
         raise ValueError(f"the runs of {data['sha']} are not {', '.join(OUTCOMES)} by task")
-    return Record(**{**data, "runs": runs, "attempts": [Attempt(**a) for a in data["attempts"]]})
+    compared = Compared(**data["compared"]) if data.get("compared") else None
+    attempts = [Attempt(**a) for a in data["attempts"]]
+    return Record(**{**data, "runs": runs, "attempts": attempts, "compared": compared})

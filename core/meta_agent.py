@@ -6,8 +6,9 @@ is fixed by how many have been entered. So they may run at any concurrency, or i
 same archive in the end.
 
 There are two schedules. ``alma`` keeps the original's: up to five parents are drawn together, without replacement, and
-the next ones when all of those are scored. Every other policy takes one parent at a time, ``WINDOW`` proposals ahead of
-what has been entered: nothing waits for the slowest of a step.
+the next ones when all of those are scored; each is rewritten. Every other policy takes one parent at a time, ``WINDOW``
+proposals ahead of what has been entered, so that nothing waits for the slowest of a step; chance decides whether it is
+rewritten, edited, or crossed with a second one (``core.selection.WAYS``).
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.design_file import NO_MEMORY
-from core.memo_manager import Memo_Manager, Objective, Proposal, Record
+from core.exploring import NothingSubmitted
+from core.memo_manager import Memo_Manager, Proposal, Record
 from core.meta_agent_prompt import Hints
+from core.pareto import Objective
 from core.proposing import Proposer
-from core.selection import ORIGINAL, get_policy
+from core.selection import ORIGINAL, Candidate, Way, draw_way, get_policy
 from core.trials import Trials
 from evals.utils.gateway_client import ContextOverflow, Refused
 
@@ -73,6 +76,9 @@ class MetaAgent:
         evaluation: ``race`` scores a rewrite on more tasks only while it cannot be told from its parent.
         confirm: score a design that would be the best once more before it is.
         objective: what designs are chosen by; ``alma`` knows ``reward`` alone.
+        proposer: ``prompt`` shows the meta model what to judge and asks it twice; ``agent`` lets it look around in the
+            archive by itself until it submits.
+        usd_of_run: what one run with a design costs, None when not known; asked for the objective ``cost``.
         on_event: told what happens, in the order of happening.
 
     Raises:
@@ -95,6 +101,8 @@ class MetaAgent:
         evaluation: Literal["full", "race"] = "full",
         confirm: bool = False,
         objective: Objective = "reward",
+        proposer: Literal["prompt", "agent"] = "prompt",
+        usd_of_run: Callable[[str], float | None] = lambda sha: None,
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
         if task_type != "coding":
@@ -103,6 +111,8 @@ class MetaAgent:
             raise ValueError(f"designs evolve on the 'train' split, not on '{status}'")
         if hints not in ("full", "none"):
             raise ValueError(f"unknown hints '{hints}' (available: full, none)")
+        if proposer not in ("prompt", "agent"):
+            raise ValueError(f"unknown proposer '{proposer}' (available: prompt, agent)")
         if objective != "reward" and selection == ORIGINAL:
             raise ValueError(
                 f"the selection policy {ORIGINAL} is defined on the reward, not on '{objective}'"
@@ -113,8 +123,9 @@ class MetaAgent:
         self._select = get_policy(selection)
         self._barrier = selection == ORIGINAL
         self._tell = on_event
-        trials = Trials(evaluator, archive, evaluation == "race", confirm, objective)
-        self._proposer = Proposer(meta_model, execution_model, hints, archive, trials, objective)
+        trials = Trials(evaluator, archive, evaluation == "race", confirm, objective, usd_of_run)
+        explores = proposer == "agent"
+        self._proposer = Proposer(meta_model, execution_model, hints, archive, trials, objective, explores)
         self._stopping = False
         if archive.rng_state is not None:
             rng.setstate(archive.rng_state)
@@ -165,6 +176,8 @@ class MetaAgent:
     async def _carry_out(self, proposal: Proposal) -> None:
         try:
             proposal.outcome = await self._proposer.carry_out(proposal)
+        except NothingSubmitted as error:
+            proposal.reason = str(error)
         except (Refused, ContextOverflow) as error:
             proposal.reason = f"the meta model gave no design: {error}"
         except BaseException:
@@ -207,5 +220,14 @@ class MetaAgent:
             return []
         candidates = archive.candidates(None if self._barrier else self._objective)
         chosen = self._select(candidates, archive.no_memo_reward, k, self._rng)
-        rewrites = [Proposal(step, "rewrite", sha, self._rng.getrandbits(31)) for sha in chosen]
+        rewrites = []
+        for sha in chosen:
+            way, second = self._way(candidates, sha)
+            seed = self._rng.getrandbits(31)
+            rewrites.append(Proposal(step, "rewrite", sha, seed, way=way, second=second))
         return rewrites or [Proposal(step, "scratch", None, self._rng.getrandbits(31))]
+
+    def _way(self, candidates: list[Candidate], parent: str) -> tuple[Way, str | None]:
+        if self._barrier:  # the paper's algorithm knows rewrites alone
+            return "rewrite", None
+        return draw_way(self._select, candidates, self._archive.no_memo_reward, parent, self._rng)

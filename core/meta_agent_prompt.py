@@ -6,25 +6,38 @@ A prompt = role + interface (from the real source, always shown) + hints (``HINT
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.examples import clip
+from core.meta_agent_past import (
+    SOURCE_CHARS,
+    SUGGESTION_CHARS,
+    Child,
+    Origin,
+    Second,
+    Tried,
+    children_section,
+    fenced,
+    origin_section,
+    second_section,
+    tried_section,
+)
+from core.selection import Way
 from evals.agents import memo_structure
 from evals.eval_envs.base_envs import Basic_Recorder
 
 Hints = Literal["full", "none"]
 
-SOURCE_CHARS = 40_000
+PROMPT_CHARS = 240_000
+"""No prompt is longer, whatever the archive holds: about 60,000 tokens of English and Python. Each of its sections has
+a limit of its own."""
 TRACEBACK_CHARS = 4_000
 TRAJECTORIES_CHARS = 40_000
-DETAILED_DESIGNS = 24
 
 ROLE = """\
 You improve the long-term memory of a coding agent. The agent repairs one repository at a time and remembers
@@ -108,23 +121,53 @@ ANALYZE = """\
 Judge the design below by its score and by the trajectories of the agent that used it, then say what to
 change. Look at what the memory handed over in each trajectory: was it about this project, did the agent act
 on it, what that was learned earlier would have helped? Every claim should point at something visible below.
-Propose at most five changes, the most valuable first. Designs already tried are listed: do not lead back to
-them."""
+Propose at most five changes, the most valuable first. What became of earlier rewrites of this design is shown:
+go on where a hypothesis held, and not again where it failed. Designs already tried are listed: do not lead
+back to them."""
 
-GENERATE = """\
+HYPOTHESIS = """\
+Before the fence write one line `Hypothesis: ...`: what the change should improve, on which tasks, and why. It is
+checked against the scores, task by task, and kept with the design."""
+
+GENERATE = f"""\
 # Your task
 Write the successor of the design below: a complete new file, not a patch. Follow the suggested changes where
 you find them convincing. It must differ from every design already tried. Answer with the file in one
-```python fence."""
+```python fence.
+{HYPOTHESIS}"""
 
-SCRATCH = """\
+EDIT = f"""\
 # Your task
-Write a memory design from scratch: a complete file. Answer with the file in one ```python fence."""
+Change the design below by edits: a small, aimed change that leaves the rest as it is. Follow the suggested
+change that you find most convincing. The result must differ from every design already tried. Write one block
+for each edit; its upper text must stand in the design exactly once, white space included:
+
+<<<<<<< SEARCH
+lines of the design
+=======
+the lines in their place
+>>>>>>> REPLACE
+
+Change the docstring too, so that it says what the design does now.
+{HYPOTHESIS.replace("the fence", "the blocks")}"""
+
+CROSSOVER = f"""\
+# Your task
+Combine two designs: write one that keeps what each of them does better. The tasks on which the second is ahead
+are listed; leave out what neither needs. Where the analysis of the first is convincing, follow it. It must
+differ from every design already tried. Answer with the complete file in one ```python fence.
+{HYPOTHESIS}"""
+
+SCRATCH = f"""\
+# Your task
+Write a memory design from scratch: a complete file. Answer with the file in one ```python fence.
+{HYPOTHESIS}"""
 
 REPAIR = """\
 # Your task
 The design below did not pass its examination. Correct the reported fault and whatever else would fail next,
-and keep what the design is about. Answer with the complete corrected file in one ```python fence."""
+and keep what the design is about. Answer with the complete corrected file in one ```python fence. If it no
+longer does what it was meant to, write a line `Hypothesis: ...` before the fence that says what it should do now."""
 
 _TEXT = {"type": "string"}
 
@@ -181,27 +224,6 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A line of the list of what was tried: ``note`` is its docstring's first sentence, and why it failed. ``status``
-    is that of a design, or ``turned down`` for a version that never became one."""
-
-    sha: str
-    status: str
-    reward: float | None
-    note: str
-
-
-@dataclass(frozen=True)
-class Origin:
-    """How a design came about: its parent's source, the suggestion followed, the change in reward."""
-
-    parent: str
-    source: str
-    suggestion: Any
-    improve_score: float | None
-
-
-@dataclass(frozen=True)
 class Case:
     """All that is shown of one design. Rewards are shares of passing tests, 0 to 1."""
 
@@ -215,43 +237,71 @@ class Case:
     origin: Origin | None
     examples: Sequence[dict[str, Any]]
     tried: Sequence[Tried]
+    children: Sequence[Child] = ()
 
 
 def analyze_prompt(case: Case, hints: Hints) -> Prompt:
     parts = [
         ANALYZE,
         _design(case),
-        _score(case),
-        _origin(case.origin),
+        score_section(case),
+        origin_section(case.origin),
+        children_section(case.sha, case.source, case.children),
         trajectories(case.examples),
-        tried(case.tried),
+        tried_section(case.tried),
     ]
     return Prompt("analyze", system_prompt(hints), _join(parts), ANALYSIS_SCHEMA)
 
 
-def generate_prompt(case: Case, analysis: Any, hints: Hints) -> Prompt:
-    suggestion = "# Analysis\n" + fenced(json.dumps(analysis, ensure_ascii=False, indent=1), "json")
+def generate_prompt(
+    case: Case, analysis: Any, hints: Hints, way: Way = "rewrite", second: Second | None = None
+) -> Prompt:
+    """Asks for the successor of a design; of a crossover ``second`` is the other parent."""
+    text = clip(json.dumps(analysis, ensure_ascii=False, indent=1), SUGGESTION_CHARS)
+    suggestion = "# Analysis\n" + fenced(text, "json")
     parts = [
-        GENERATE,
+        {"rewrite": GENERATE, "edit": EDIT, "crossover": CROSSOVER}[way],
         _design(case),
-        _score(case),
+        *([second_section(second)] if second else []),
+        score_section(case),
         suggestion,
+        children_section(case.sha, case.source, case.children),
         trajectories(case.examples[:3]),
-        tried(case.tried),
+        tried_section(case.tried),
     ]
     return Prompt("generate", system_prompt(hints), _join(parts))
 
 
+def explore_task(case: Case | None, way: Way, second: str | None) -> str:
+    """The first message to a meta agent that looks around in the archive by itself."""
+    if case is None:
+        return "# Your task\nWrite a memory design from scratch. The archive shows what was tried."
+    asked = {
+        "rewrite": f"Improve design {case.sha}: submit its successor, as a whole file or as edits of it.",
+        "edit": f"Improve design {case.sha} by a small, aimed change: submit edits of it.",
+        "crossover": f"Combine design {case.sha} with design {second}: submit one that keeps what each does better.",
+    }[way]
+    return f"# Your task\n{asked} It must differ from every design in the archive.\n\n{score_section(case)}"
+
+
 def scratch_prompt(tried_designs: Sequence[Tried], hints: Hints) -> Prompt:
-    return Prompt("generate", system_prompt(hints), _join([SCRATCH, tried(tried_designs)]))
+    return Prompt("generate", system_prompt(hints), _join([SCRATCH, tried_section(tried_designs)]))
 
 
-def repair_prompt(source: str, error: str, tried_designs: Sequence[Tried], hints: Hints) -> Prompt:
+def repair_prompt(
+    source: str, error: str, tried_designs: Sequence[Tried], hints: Hints, edited: str | None = None
+) -> Prompt:
+    """Asks for a correction. ``edited`` is the design that edits were meant for; then ``source`` holds the edits."""
     parts = [
         REPAIR,
         "# Design under repair\n" + fenced(clip(source, SOURCE_CHARS), "python"),
+        *(
+            ["# Design that was to be edited\n" + fenced(clip(edited, SOURCE_CHARS), "python")]
+            if edited
+            else []
+        ),
         "# What went wrong\n" + fenced(clip(error.strip(), TRACEBACK_CHARS), ""),
-        tried(tried_designs),
+        tried_section(tried_designs),
     ]
     return Prompt("repair", system_prompt(hints), _join(parts))
 
@@ -304,90 +354,15 @@ def trajectories(examples: Sequence[dict[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
-def tried(ideas: Sequence[Tried]) -> str:
-    """The designs so far: the latest in detail, all older ones by SHA; then the latest versions that were turned
-    down."""
-    designs = [one for one in ideas if one.status != "turned down"]
-    if not designs:
-        return "# Designs already tried\nNone."
-    recent = designs[-DETAILED_DESIGNS:]
-    lines = []
-    for one in recent:
-        score = "failed" if one.reward is None else f"reward {one.reward:.4f}"
-        lines.append(f"- {one.sha} ({score}): {one.note}")
-    older = [one.sha for one in designs[:-DETAILED_DESIGNS]]
-    if older:
-        lines.append("Earlier ones: " + ", ".join(older))
-    turned_down = [one for one in ideas if one.status == "turned down"][-DETAILED_DESIGNS:]
-    if turned_down:
-        lines.append("\n# Turned down before they were scored\nNot to be proposed again as they were.")
-        lines += [f"- {one.sha}: {one.note}" for one in turned_down]
-    return "# Designs already tried\n" + "\n".join(lines)
-
-
-def first_sentence(source: str) -> str:
-    """The first sentence of a design's docstring, on one line."""
-    match = re.match(r'\s*[rR]?("""|\'\'\')(.*?)\1', source, re.DOTALL)
-    text = " ".join(match[2].split()) if match else "(no description)"
-    return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0][:300]
-
-
-def fenced(text: str, language: str = "text") -> str:
-    """Put text into a code fence longer than any run of backticks inside it."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-def extract_code(reply: str) -> str | None:
-    """The Python source in a model's reply: the first python fence, else the whole reply when it parses.
-
-    A fence that closes early because the code itself holds a line of backticks is extended while that makes
-    the code parse. Returns None for a reply without code. The result ends in exactly one newline.
-    """
-    opening = re.search(r"^[ \t]*(`{3,})[ \t]*(?:python|py)3?[ \t]*$", reply, re.MULTILINE | re.IGNORECASE)
-    if opening is None:
-        return _normal(reply) if reply.strip() and _parses(reply) else None
-    rest = reply[opening.end() :]
-    closings = [m.start() for m in re.finditer(rf"^[ \t]*{opening[1]}`*[ \t]*$", rest, re.MULTILINE)]
-    bodies = [rest[:end] for end in closings] or [rest]
-    body = next((b for b in bodies if _parses(b)), bodies[0])
-    return _normal(body) if body.strip() else None
-
-
-def _normal(source: str) -> str:
-    return source.strip("\n").rstrip() + "\n"
-
-
-def _parses(source: str) -> bool:
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError):
-        return False
-    return True
-
-
 def _design(case: Case) -> str:
     return f"# Design {case.sha}\n" + fenced(clip(case.source, SOURCE_CHARS), "python")
 
 
-def _score(case: Case) -> str:
+def score_section(case: Case) -> str:
     error = "" if case.reward_se is None else f" (standard error {case.reward_se:.4f})"
     return (
         f"# Score\nreward: {case.reward:.4f}{error} over {case.tasks} tasks\nresolved: {case.resolved:.4f}\n"
         f"reward without memory: {case.no_memo_reward:.4f}"
-    )
-
-
-def _origin(origin: Origin | None) -> str:
-    if origin is None:
-        return "# How it came about\nIt has no parent."
-    change = "unknown" if origin.improve_score is None else f"{origin.improve_score:+.4f}"
-    suggestion = json.dumps(origin.suggestion, ensure_ascii=False, indent=1)
-    return (
-        f"# How it came about\nIt rewrites {origin.parent}; change in reward: {change}\n"
-        f"The suggestion it followed:\n{fenced(suggestion, 'json')}\n"
-        f"Source of {origin.parent}:\n{fenced(clip(origin.source, SOURCE_CHARS), 'python')}"
     )
 
 

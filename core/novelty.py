@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from core import meta_agent_prompt as prompts
 from core.design_file import NO_MEMORY, content_sha, file_name
 from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
-from core.meta_agent_prompt import Tried
+from core.meta_agent_past import Tried, first_sentence
 from core.program_key import program_key
 
 DIFFER = "It must differ from the designs tried."
@@ -31,10 +30,14 @@ class Known:
         """For the prompts: the designs, then the versions that were turned down, each with the reason."""
         designs = [self._tried(r) for r in self.records if r.sha != NO_MEMORY]
         return designs + [
-            Tried(a.content, "turned down", None, f"{prompts.first_sentence(source)} {_last_line(a.error)}")
+            Tried(a.content, "turned down", None, f"{first_sentence(source)} {_last_line(a.error)}")
             for a in self._turned_down.values()
             if (source := self._source(a)) is not None and program_key(source) is not None
         ]
+
+    def rejected_source(self, content: str) -> str:
+        """The source of a version that was turned down; empty when its file is gone."""
+        return self._source(self._turned_down[content]) or ""
 
     def problem(self, source: str) -> str | None:
         """What is known of a source that need not be tried; None for a new program."""
@@ -73,10 +76,10 @@ class Known:
             return None
 
     def _tried(self, record: Record) -> Tried:
-        note = prompts.first_sentence(self._archive.source(record))
+        note = first_sentence(self._archive.source(record))
         if record.error is not None:
             note += " It failed: " + _last_line(record.error)
-        return Tried(record.sha, record.status, record.reward, note)
+        return Tried(record.sha, record.status, record.reward, note, record.hypothesis, record.compared)
 
 
 def _last_line(error: str) -> str:

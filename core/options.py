@@ -69,6 +69,7 @@ class Options:
     evaluation: str = "full"
     confirm: bool = False
     objective: str = "reward"
+    proposer: str = "prompt"
     repo_cache: str | None = None
     environments: str | None = None
 

@@ -59,7 +59,8 @@ class Work:
 # A first prompt of about 2,000 tokens that grows by about 500 a step: what coding agents with short actions need.
 TYPICAL_EPISODE = Work(15, 15 * 5500, 15 * 150)
 TYPICAL_MEMORY = Work(1, 2500, 300)
-TYPICAL_PROPOSAL = Work(3, 30_000, 8_000)
+TYPICAL_PROPOSAL = {"prompt": Work(3, 30_000, 8_000), "agent": Work(12, 300_000, 8_000)}
+"""By how designs are proposed: an agent reads about a dozen files, each turn with all it has read before."""
 _EPISODE = """
     SELECT COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(cached_tokens),
         COUNT(DISTINCT evaluation || '/' || phase || '/' || task || '/' || repeat)
@@ -67,9 +68,13 @@ _EPISODE = """
 """
 _PROPOSAL = """
     SELECT COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(cached_tokens),
-        COUNT(DISTINCT CASE WHEN purpose = 'generate' THEN task END)
-    FROM calls WHERE status = 'ok' AND purpose IN ('analyze', 'generate', 'repair') AND model = ?
+        COUNT(DISTINCT CASE WHEN purpose = '{first}' THEN task END)
+    FROM calls WHERE status = 'ok' AND purpose IN ('{first}', '{also}', 'repair') AND model = ?
 """
+_OF_PROPOSAL = {
+    "prompt": _PROPOSAL.format(first="generate", also="analyze"),
+    "agent": _PROPOSAL.format(first="explore", also="explore"),
+}
 
 
 def refuse_unknown_price(options: Options, settings: GatewaySettings) -> None:
@@ -84,6 +89,20 @@ def refuse_unknown_price(options: Options, settings: GatewaySettings) -> None:
             )
 
 
+def refuse_unknown_cost(options: Options) -> None:
+    """Raise UsageError when designs are to be chosen by a cost that cannot be known, or is the same for all."""
+    if options.kind not in ("evolve", "h3") or options.objective != "cost":
+        return
+    model = options.execution_model.partition("/")[0]
+    price = price_of(model)
+    if price is None:
+        raise UsageError(
+            f"the price of {model} is not known, so --objective cost cannot compare: take tokens"
+        )
+    if not price.input:
+        raise UsageError(f"{model} costs nothing, so --objective cost cannot tell designs apart: take tokens")
+
+
 def expected(run: Run) -> list[str]:
     """Lines for people; none for a run that costs nothing and has no limit."""
     options = run.options
@@ -93,7 +112,9 @@ def expected(run: Run) -> list[str]:
         return []
     folders = _recent(run.folder)
     episode, source = _measured(folders, models[0], _EPISODE, TYPICAL_EPISODE)
-    proposal, _ = _measured(folders, models[-1], _PROPOSAL, TYPICAL_PROPOSAL)
+    proposal, _ = _measured(
+        folders, models[-1], _OF_PROPOSAL[options.proposer], TYPICAL_PROPOSAL[options.proposer]
+    )
     collected, scored, designs, proposals = _plan(run)
     once, each = episode * collected, (episode + TYPICAL_MEMORY) * scored
     making = proposal * (proposals / designs)

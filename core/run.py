@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.design_file import Design, resolve_design
-from core.eval_in_container import EvaluationSettings, Evaluator, memory_folder
+from core.eval_in_container import EvaluationSettings, Evaluator, folder_name, memory_folder
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
@@ -113,6 +113,15 @@ class Run:
             )
             for group in totals(self.gateway.ledger_path, "design")
         }
+
+    def usd_of_run(self, design: str) -> float | None:
+        """USD of all model calls of a design's evaluations, learning included, for one run of a task; its examination
+        is left out. None when a price is unknown, or nothing was run."""
+        groups = totals(self.gateway.ledger_path, "design", "evaluation", "phase", "task", "repeat")
+        examined = f"{folder_name(design)}_test_"
+        own = [g for g in groups if g.group[0] == design and not str(g.group[1]).startswith(examined)]
+        runs = len({g.group[1:] for g in own if g.group[2] == "retrieve"})
+        return sum(g.usd for g in own) / runs if runs and not any(g.unpriced for g in own) else None
 
     def summarise(self, state: str, **more: Any) -> dict[str, Any]:
         """Write ``summary.json``: how the run stands, what it cost, and what is known of its ``designs``."""

@@ -13,9 +13,15 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
+from typing import Literal
 
 ORIGINAL = "alma"
 """The one policy that also takes its parents as the original does: several at a time, behind a barrier."""
+Way = Literal["rewrite", "edit", "crossover"]
+WAYS: dict[Way, float] = {"rewrite": 0.5, "edit": 0.3, "crossover": 0.2}
+"""How a parent is changed, and how often, outside ``alma``: written anew, by edits that leave the rest as it is, or
+combined with a second parent. Half are free to change everything, as all are in the paper; the shares are a choice and
+not tuned."""
 VISIT_PENALTY = 0.5
 TEMPERATURE = 0.5
 
@@ -134,6 +140,21 @@ def thompson(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng
     draws = [rng.gauss(mean, deviation) for mean, deviation in clade_beliefs(candidates)]
     order = sorted(range(len(candidates)), key=lambda i: -draws[i])
     return [candidates[i].sha for i in order[:k]]
+
+
+def draw_way(
+    policy: Policy, candidates: Sequence[Candidate], no_memo_reward: float, parent: str, rng: random.Random
+) -> tuple[Way, str | None]:
+    """How a parent is to be changed, in the shares of ``WAYS``, and the second parent of a crossover.
+
+    That is chosen by the same policy among the others; where there are none, the parent is written anew.
+    """
+    [way] = rng.choices(list(WAYS), list(WAYS.values()))
+    if way != "crossover":
+        return way, None
+    others = [c for c in candidates if c.sha != parent]
+    second = policy(others, no_memo_reward, 1, rng)
+    return ("crossover", second[0]) if second else ("rewrite", None)
 
 
 Policy = Callable[[Sequence[Candidate], float, int, random.Random], list[str]]

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,8 @@ from core.design_file import NO_MEMORY
 from core.examples import sample_examples
 from core.experiments.racing import Decision, decide, looks
 from core.experiments.statistics import score, task_means
-from core.memo_manager import OUTCOMES, Memo_Manager, Objective, Record
+from core.memo_manager import OUTCOMES, Memo_Manager, Record
+from core.pareto import OUTCOME, Objective
 from core.posterior import beliefs
 from core.together import of_shared
 from evals.contract import Episode, EvalResult
@@ -49,7 +50,8 @@ class Trials:
     archive: keeps examples, and why sources failed the examination.
     race: score a rewrite on more tasks only while it cannot be told from its parent.
     confirm: score a design that would be the best once more, with another seed, before it is.
-    objective: what races and the best are judged by.
+    objective: what races and the best are judged by: its gain, whatever the price.
+    usd_of_run: what one run with a design costs, None when not known; asked with ``cost`` alone.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class Trials:
         race: bool = False,
         confirm: bool = False,
         objective: Objective = "reward",
+        usd_of_run: Callable[[str], float | None] = lambda sha: None,
     ) -> None:
         self._evaluator = evaluator
         self._archive = archive
         self._race = race
         self._confirm = confirm
-        self._objective = objective
+        self._outcome = OUTCOME[objective]
+        self._usd_of_run = usd_of_run if objective == "cost" else None
         self._under_way: dict[tuple[Any, ...], asyncio.Task[EvalResult]] = {}
 
     async def examine(self, content: str, path: Path) -> Trial:
@@ -99,18 +103,21 @@ class Trials:
                 episodes += await self._run(sha, path, "confirm", again=1)
         except DesignFailed as error:
             return Trial(str(error))
-        return Trial(None, self._fields(sha, episodes, parent, decision))
+        fields = self._fields(sha, episodes, parent, decision)
+        if self._usd_of_run is not None and (usd := self._usd_of_run(sha)) is not None:
+            fields["usd"] = round(usd, 8)
+        return Trial(None, fields)
 
     async def _against(self, parent: Record, sha: str, path: Path) -> tuple[list[Episode], Decision]:
         """Run on the tasks the parent has run on, until it is decided."""
-        before = {task: sum(v) / len(v) for task, v in parent.runs[self._objective].items()}
+        before = {task: sum(v) / len(v) for task, v in parent.runs[self._outcome].items()}
         shared = [task for task in self._evaluator.tasks if task in before]
         planned = looks(len(shared))
         episodes: list[Episode] = []
         for number, (begin, end) in enumerate(pairwise([0, *planned]), 1):
             name = "eval" if number == 1 else f"eval{number}"
             episodes += await self._run(sha, path, name, shared[begin:end])
-            means = task_means(episodes, self._objective)
+            means = task_means(episodes, self._outcome)
             decision = decide([means[task] - before[task] for task in shared[:end]], planned)
             if decision.verdict != "continue":
                 break
@@ -118,8 +125,8 @@ class Trials:
 
     def _would_be_best(self, episodes: Sequence[Episode], known: Sequence[Record]) -> bool:
         """Whether a design would be believed to be the best of those known; no_mem is none of them."""
-        designs = {r.sha: r.runs[self._objective] for r in known if r.runs}
-        found = beliefs({"": runs_of(episodes)[self._objective]} | designs)
+        designs = {r.sha: r.runs[self._outcome] for r in known if r.runs}
+        found = beliefs({"": runs_of(episodes)[self._outcome]} | designs)
         rivals = [b.mean for sha, b in found.items() if sha not in ("", NO_MEMORY)]
         return bool(rivals) and found[""].mean >= max(rivals)
 

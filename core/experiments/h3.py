@@ -23,6 +23,7 @@ from core.experiments.h1 import derived_seed
 from core.memo_manager import Memo_Manager, Record
 from core.meta_agent import Event, MetaAgent
 from core.options import Options, UsageError
+from core.pareto import Objective, best_design
 from core.run import Run, split_of
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import write_json_atomic
@@ -132,12 +133,18 @@ async def _search(run: Run, number: int, seed: int, on_event: Callable[[Event], 
         evaluation=options.evaluation,
         confirm=options.confirm,
         objective=options.objective,
+        proposer=options.proposer,
+        usd_of_run=run.usd_of_run,
         on_event=on_event,
     )
     await agent.forward(options.steps)
-    # A tie goes to the earliest, as in an evolution.
-    believed = archive.believed(options.objective)
-    return Search(number, seed, archive, max(_evolved(archive), key=lambda r: believed[r.sha], default=None))
+    return Search(number, seed, archive, _best(archive, options.objective))
+
+
+def _best(archive: Memo_Manager, objective: Objective) -> Record | None:
+    """The best of the evolved designs, believed by all that was scored; a tie goes to the earliest."""
+    own = {r.sha for r in _evolved(archive)}
+    return best_design(archive.records, objective, own)
 
 
 def _evolved(archive: Memo_Manager) -> list[Record]:

@@ -32,7 +32,7 @@ from core.gateway.retrying import Retries
 from evals.contract import Verdict
 from evals.utils.codex_client import INSTALL, CodexAgent, find_codex, user_login
 
-PURPOSES = frozenset({"act", "memory", "analyze", "generate", "repair", "embed"})
+PURPOSES = frozenset({"act", "memory", "analyze", "explore", "generate", "repair", "embed"})
 EFFORTS = frozenset({"minimal", "low", "medium", "high"})
 _CALL_SCOPE = ("phase", "task", "repeat")
 _SOCKET_PATH_LIMIT = 60

@@ -66,7 +66,7 @@ WHERE request_hash = ? AND occurrence = ? AND scope_key = ? ORDER BY status = 'o
 """
 _KNOWN_PARTS = 50_000
 OK, OUTAGE = "ok", "error 503"
-_GROUPS = frozenset({"run", "evaluation", "design", "phase", "task", "purpose", "model", "provider"})
+_GROUPS = frozenset({*_SCOPE_COLUMNS, "purpose", "model", "provider"})
 
 
 def scope_key(scope: dict[str, Any], purpose: str) -> str:
@@ -343,7 +343,7 @@ def totals(path: Path, *by: str) -> list[Totals]:
     """Sums over the ledger at ``path``, one per value of the columns ``by``; with none, one over everything.
 
     Args:
-        by: of run, evaluation, design, phase, task, purpose, model, provider.
+        by: of run, evaluation, design, phase, task, repeat, purpose, model, provider.
 
     Raises:
         ValueError: an unknown column.

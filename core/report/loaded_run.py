@@ -243,15 +243,20 @@ def _list(value: Any) -> list[Any]:
 
 def _check(record: Record) -> None:
     """Raise ValueError for a record with values of the wrong type; numbers that are none become None."""
-    texts = (record.sha, record.content, record.path, record.status)
+    texts = (record.sha, record.content, record.path, record.status, record.way)
     if not all(isinstance(text, str) for text in texts) or not all(
-        text is None or isinstance(text, str) for text in (record.parent, record.error)
+        text is None or isinstance(text, str)
+        for text in (record.parent, record.second, record.error, record.hypothesis)
     ):
         raise ValueError("values of the wrong type")
-    for name in ("reward", "reward_se", "resolved", "improve_score"):
+    for name in ("reward", "reward_se", "resolved", "improve_score", "usd"):
         setattr(record, name, number(getattr(record, name)))
     for name in ("step", "generation", "tasks", "episodes", "tokens", "visits"):
         setattr(record, name, int(number(getattr(record, name)) or 0))
+    if record.compared is not None:
+        figures = (record.compared.difference, record.compared.tasks, record.compared.p)
+        if not isinstance(record.compared.verdict, str) or None in map(number, figures):
+            raise ValueError("a comparison with its parent with values of the wrong type")
     for attempt in record.attempts:
         if not isinstance(attempt.content, str) or not isinstance(attempt.error, str | None):
             raise ValueError("an attempt with values of the wrong type")

@@ -13,9 +13,9 @@ from rich.table import Table
 from core.experiments.evaluate import Row
 from core.experiments.power import ALPHA
 from core.experiments.statistics import Paired
-from core.memo_manager import Memo_Manager, Objective, Record
+from core.memo_manager import Memo_Manager, Record
 from core.options import OFFLINE, Options
-from core.pareto import design_points, front
+from core.pareto import OUTCOME, Objective, design_points, front
 
 OFFLINE_NOTE = (
     "Model: offline, a search-based repair program and no language model. These numbers show that the machinery "
@@ -131,20 +131,23 @@ def archive(manager: Memo_Manager, title: str, notes: Sequence[str], objective: 
         table.add_column(name)
     for name in ("AVG reward", "SE", "resolved", "vs no_mem", "vs parent", "tasks", "visits"):
         table.add_column(name, justify="right")
-    table.add_column("believed" if objective == "reward" else f"believed {objective}", justify="right")
-    table.add_column("mem tokens", justify="right")
+    table.add_column("believed" if OUTCOME[objective] == "reward" else "believed resolved", justify="right")
+    table.add_column("USD a run" if objective == "cost" else "mem tokens", justify="right")
     table.add_column("status")
-    best, seen = manager.best(objective), design_points(manager, objective)
+    best, seen = manager.best(objective), design_points(manager.records, objective)
     on_front = front(seen)
     for record in manager.records:
-        believed, tokens = seen.get(record.sha, (None, None))
+        believed, price = seen.get(record.sha, (None, None))
         more = ["" if believed is None else f"{believed:.3f}{'*' if record.sha in on_front else ' '}"]
-        more.append("" if tokens is None else f"{tokens:.0f}")
+        more.append("" if price is None else f"{price:.4f}" if objective == "cost" else f"{price:.0f}")
         *cells, status = _archive_cells(manager, record)
         table.add_row(*cells, *more, status, style="bold" if record is best else None)
     out = console()
     out.print(table)
-    about = "believed: the score without what its tasks and luck gave it. *: no design gives more for as few tokens."
+    about = "believed: the score without what its tasks and luck gave it. *: no design gives more for as "
+    about += "little." if objective == "cost" else "few tokens."
+    if objective in ("tokens", "cost"):
+        about += " Bold: the cheapest of these that cannot be told from the best."
     for note in [about, *notes]:
         out.print(note, markup=False, soft_wrap=True)
 
@@ -153,11 +156,12 @@ def _archive_cells(manager: Memo_Manager, record: Record) -> list[str]:
     status = (
         record.status if record.error is None else f"{record.status}: {record.error.splitlines()[-1][:60]}"
     )
+    parents = " + ".join(sha for sha in (record.parent, record.second) if sha)
     if record.reward is None:
-        return [record.sha, record.parent or "", str(record.generation), *[""] * 7, status]
+        return [record.sha, parents, str(record.generation), *[""] * 7, status]
     return [
         record.sha,
-        record.parent or "",
+        parents,
         str(record.generation),
         f"{record.reward:.3f}",
         "" if record.reward_se is None else f"{record.reward_se:.3f}",

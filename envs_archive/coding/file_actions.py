@@ -123,7 +123,7 @@ def edit_file(workspace: Path, path: str, old: str | None, new: str | None, cont
     if not is_utf8:
         raise ActionError(f"edit_file: {name} is not UTF-8 text; use run_command")
     old, new = with_line_ends_of(text, old), with_line_ends_of(text, new)
-    count, first = _occurrences(text, old)
+    count, first = occurrences(text, old)
     if count == 0:
         raise ActionError(f'edit_file: "old" does not occur in {name}; copy it exactly, white space included')
     if count > 1:
@@ -140,7 +140,7 @@ def with_line_ends_of(existing: str, text: str) -> str:
     return text
 
 
-def _occurrences(text: str, part: str) -> tuple[int, int]:
+def occurrences(text: str, part: str) -> tuple[int, int]:
     """How often `part` occurs, overlaps included (either of two would do for the agent), and where first."""
     first = position = text.find(part)
     count = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -43,10 +44,15 @@ _DECODER = json.JSONDecoder(strict=False)
 
 
 def parse_action(text: str, space: str = "seed") -> dict[str, Any]:
+    """Read one action of the coding agent; ``space`` is one of ``ACTION_SPACES``. As ``read_action``."""
+    return read_action(text, ACTION_SPACES[space])
+
+
+def read_action(text: str, actions: Mapping[str, Mapping[str, Field]]) -> dict[str, Any]:
     """Read one action out of prose, a code fence or bare JSON.
 
     Args:
-        space: one of ``ACTION_SPACES``.
+        actions: those there are, with their fields.
 
     Returns:
         The object as given: "action", its fields and perhaps "thought", all checked.
@@ -56,7 +62,6 @@ def parse_action(text: str, space: str = "seed") -> dict[str, Any]:
     """
     action = _first_action(text)
     name = action["action"]
-    actions = ACTION_SPACES[space]
     if not isinstance(name, str) or name not in actions:
         raise ActionError(f"unknown action {_shown(name)}; the actions are {', '.join(actions)}")
     fields = actions[name]
@@ -109,7 +114,10 @@ def _check_type(action: str, key: str, value: Any, kind: type) -> None:
     if kind is str:
         if not isinstance(value, str):
             raise ActionError(f'{action}: "{key}" must be a string, not {_type_name(value)}')
-        _check_text(action, key, value)
+        check_text(action, key, value)
+    elif kind is list:
+        if not isinstance(value, list):
+            raise ActionError(f'{action}: "{key}" must be a list, not {_type_name(value)}')
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise ActionError(f'{action}: "{key}" must be a number, not {_type_name(value)}')
     elif kind is int:
@@ -119,7 +127,8 @@ def _check_type(action: str, key: str, value: Any, kind: type) -> None:
         raise ActionError(f'{action}: "{key}" must be a positive number of seconds')
 
 
-def _check_text(action: str, key: str, value: str) -> None:
+def check_text(action: str, key: str, value: str) -> None:
+    """Raise ActionError for a string that is no text."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

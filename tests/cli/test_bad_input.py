@@ -63,6 +63,14 @@ CASES = {
         ["--status", "test", "--memo_SHA", "no_mem", "--evaluation", "race"],
         "--evaluation goes with evolution",
     ),
+    "a cost that is nothing": (
+        ["--objective", "cost", "--selection", "rank"],
+        "offline costs nothing, so --objective cost cannot tell designs apart",
+    ),
+    "an agent that proposes nothing": (
+        ["--status", "test", "--memo_SHA", "no_mem", "--proposer", "agent"],
+        "--proposer goes with evolution",
+    ),
     "alma by another objective": (["--objective", "resolved"], "--selection alma"),
     "plan without h1": (["--plan"], "--experiment h1"),
     "plan from nothing": (["--experiment", "h1", "--memo_SHA", "claude_md", "--plan", "nothing"], "nothing"),

@@ -154,9 +154,9 @@ def test_failed_designs_are_shown_to_the_meta_agent(new_archive, monkeypatch):
     prompts = []
     ask = proposing.ask_model
 
-    async def spy(model, prompt, seed, scope):
+    async def spy(model, prompt):
         prompts.append(prompt)
-        return await ask(model, prompt, seed, scope)
+        return await ask(model, prompt)
 
     monkeypatch.setattr(proposing, "ask_model", spy)
 
@@ -404,6 +404,7 @@ def test_evolution_finds_a_design_better_than_no_memory_and_claude_md(new_archiv
         ({"task_type": "alfworld"}, "no meta prompts for task type 'alfworld'"),
         ({"status": "test"}, "evolve on the 'train' split"),
         ({"hints": "some"}, "unknown hints 'some'"),
+        ({"proposer": "oracle"}, "unknown proposer 'oracle'"),
         ({"selection": "best"}, "unknown selection policy 'best'"),
         ({"objective": "resolved"}, "alma is defined on the reward, not on 'resolved'"),
     ],

@@ -20,6 +20,8 @@ from core.gateway.offline.design.compose import compose, is_composed, recover
 from core.gateway.offline.design.moves import follow
 from core.gateway.offline.design.space import OPTIONS, Params, neighbours, read_summary, sample
 from core.gateway.offline.notes import parse_edits
+from core.meta_agent_past import first_sentence
+from core.meta_agent_reply import extract_code
 from evals import launch
 from evals.eval_envs.base_envs import Basic_Recorder
 from evals.workflows.memory_calls import render
@@ -106,7 +108,7 @@ def test_a_file_says_where_in_the_space_it_is():
         point = sample(random.Random(seed), {})
         source = compose(point)
         assert is_composed(source) and recover(source) == point
-        assert read_summary(prompts.first_sentence(source)) == point
+        assert read_summary(first_sentence(source)) == point
 
 
 @pytest.mark.parametrize(("form", "layer"), list(product(OPTIONS["form"], ("fixes", "cases"))))
@@ -295,7 +297,7 @@ def test_answers_depend_on_messages_and_seed_alone():
 
 def test_hints_shift_what_a_first_design_is_about():
     def share(hints: str) -> float:
-        points = [recover(prompts.extract_code(ask(prompts.scratch_prompt([], hints), s))) for s in range(60)]
+        points = [recover(extract_code(ask(prompts.scratch_prompt([], hints), s))) for s in range(60)]
         return sum(p.learn_from == "resolved" for p in points) / 60
 
     assert share("full") > share("none") + 0.12
@@ -305,21 +307,17 @@ def test_the_same_parent_leads_to_many_places():
     children = set()
     for seed in range(30):
         analysis = json.loads(ask(prompts.analyze_prompt(case(compose(OWN)), "none"), seed))
-        children.add(
-            prompts.extract_code(ask(prompts.generate_prompt(case(compose(OWN)), analysis, "none"), seed))
-        )
+        children.add(extract_code(ask(prompts.generate_prompt(case(compose(OWN)), analysis, "none"), seed)))
     assert len(children) > 15 and compose(OWN) not in children
 
 
 def test_a_design_already_tried_is_never_written_again():
     point = OWN.canonical()
     near = [compose(p) for _, _, p in neighbours(point)]
-    tried = [
-        prompts.Tried(content_sha(s), "ok", 0.5, prompts.first_sentence(s)) for s in [compose(point), *near]
-    ]
+    tried = [prompts.Tried(content_sha(s), "ok", 0.5, first_sentence(s)) for s in [compose(point), *near]]
     for seed in range(20):
         prompt = prompts.generate_prompt(case(compose(point), tried=tried), {"suggested_changes": []}, "none")
-        assert content_sha(prompts.extract_code(ask(prompt, seed))) not in {t.sha for t in tried}
+        assert content_sha(extract_code(ask(prompt, seed))) not in {t.sha for t in tried}
 
 
 def test_generate_follows_the_analysis():
@@ -328,9 +326,7 @@ def test_generate_follows_the_analysis():
         analysis = {"suggested_changes": [{"priority": "high", "what": what, "why": "w"}]}
         hits = 0
         for seed in range(20):
-            source = prompts.extract_code(
-                ask(prompts.generate_prompt(case(compose(OWN)), analysis, "none"), seed)
-            )
+            source = extract_code(ask(prompts.generate_prompt(case(compose(OWN)), analysis, "none"), seed))
             hits += getattr(recover(source), name) == value
         assert hits >= 17
 
@@ -389,7 +385,7 @@ def test_analysis_learns_from_the_last_change_and_from_the_archive():
 def test_a_broken_copy_of_a_composed_design_is_restored():
     broken = compose(OWN).replace("def final_edits(", "def final_edits((")
     reply = ask(prompts.repair_prompt(broken, "SyntaxError: '(' was never closed", [], "none"))
-    assert prompts.extract_code(reply) == compose(OWN)
+    assert extract_code(reply) == compose(OWN)
 
 
 @pytest.mark.parametrize(
@@ -403,14 +399,14 @@ def test_a_broken_copy_of_a_composed_design_is_restored():
 )
 def test_a_design_that_fails_as_composed_loses_what_failed(point, error, gone):
     source = compose(point)
-    fixed = prompts.extract_code(ask(prompts.repair_prompt(source, error, [], "none")))
+    fixed = extract_code(ask(prompts.repair_prompt(source, error, [], "none")))
     assert gone in source and gone not in fixed and source_problem(fixed) is None
 
 
 def test_a_missing_import_in_a_design_of_another_hand_is_added():
     head = '"""Own."""\nfrom agents.memo_structure import MemoStructure\n\n\n'
     source = f'{head}class M(MemoStructure):\n    x = re.compile("a")\n'
-    fixed = prompts.extract_code(
+    fixed = extract_code(
         ask(prompts.repair_prompt(source, "NameError: name 're' is not defined", [], "none"))
     )
     assert fixed == source.replace("from agents", "import re\nfrom agents", 1)
@@ -418,15 +414,13 @@ def test_a_missing_import_in_a_design_of_another_hand_is_added():
 
 @pytest.mark.parametrize("source", ["", "def (", "I am sorry.", "x = 1\n", "class M(MemoStructure:\n"])
 def test_whatever_is_handed_over_for_repair_comes_back_as_a_design(source):
-    fixed = prompts.extract_code(
-        ask(prompts.repair_prompt(source, "SyntaxError: invalid syntax", [], "none"))
-    )
+    fixed = extract_code(ask(prompts.repair_prompt(source, "SyntaxError: invalid syntax", [], "none")))
     assert source_problem(fixed) is None and is_composed(fixed)
 
 
 def test_a_repeated_source_is_answered_with_another():
     error = "This is exactly the source of 11112222. It must differ from the designs tried."
-    fixed = prompts.extract_code(ask(prompts.repair_prompt(compose(OWN), error, [], "none")))
+    fixed = extract_code(ask(prompts.repair_prompt(compose(OWN), error, [], "none")))
     assert fixed != compose(OWN) and source_problem(fixed) is None
 
 

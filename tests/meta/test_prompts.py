@@ -9,6 +9,9 @@ import pytest
 from core import meta_agent_prompt as prompts
 from core.examples import clip, sample_examples
 from core.gateway.offline.design.reading import read_situation, sections
+from core.hypotheses import Compared
+from core.meta_agent_past import Child, children_section, first_sentence, tried_section
+from core.meta_agent_reply import HYPOTHESIS_CHARS, extract_code
 from evals.contract import Episode
 from evals.eval_envs.base_envs import Basic_Recorder
 
@@ -112,7 +115,60 @@ def test_many_tried_designs_are_all_named():
     many = [prompts.Tried(f"{i:08x}", "ok", 0.5, "n" * 100) for i in range(200)]
     seen = read_situation(prompts.scratch_prompt(many, "none").user)
     assert seen.shas == {t.sha for t in many}
-    assert len(prompts.tried(many)) < 8000
+    assert len(tried_section(many)) < 8000
+
+
+def test_the_best_designs_are_told_in_detail_however_long_ago_they_were_tried():
+    many = [prompts.Tried(f"{i:08x}", "ok", 0.9 if i == 3 else 0.5, f"note {i}.") for i in range(100)]
+    text = tried_section(many)
+    assert "- 00000003 (reward 0.9000): note 3." in text and "note 99." in text and "note 50." not in text
+
+
+HUGE = "\n".join(f"line{i} = '{'y' * 60}'" for i in range(5_000))
+MEANT = {"hypothesis": "h" * HYPOTHESIS_CHARS, "compared": Compared("not decided", -0.123456, 9999, 0.123456)}
+
+
+def test_no_archive_makes_a_prompt_longer_than_it_may_be():
+    """Thousands of designs, all with sources, notes and errors without measure; and each hides code fences."""
+    source = '"""' + "word " * 9000 + '."""\n' + HUGE + "\n" + "`" * 50
+    long = episodes(30)
+    for episode in long:
+        episode.init = {"project": "p", "problem_statement": "s" * 90_000}
+        episode.memory_retrieved = {"a": "m" * 100_000}
+        step = {"step": 1, "action": {"action": "x" * 9000}, "observation": "y" * 9000}
+        episode.trajectory = [step] * 90
+    ideas = [prompts.Tried(f"{i:08x}", "ok", i % 97 / 97, "n" * 5000, **MEANT) for i in range(5000)]
+    ideas += [prompts.Tried(f"{i:08x}", "turned down", None, "e" * 5000) for i in range(5000)]
+    children = [Child(f"{i:08x}", source, i / 4000, **MEANT) for i in range(2000)]
+    children += [Child(f"{i:08x}", HUGE[: 30_000 + i], 1 + i / 4000, **MEANT) for i in range(10)]
+    big = case(
+        source=HUGE[:39_000],
+        tried=ideas,
+        children=children,
+        examples=sample_examples(long, random.Random(1)),
+        origin=prompts.Origin("1" * 8, source, {"suggested_changes": ["c" * 90_000]}, -0.02, **MEANT),
+    )
+    analysis = {"suggested_changes": ["c" * 500_000]}
+    for prompt in (
+        prompts.analyze_prompt(big, "full"),
+        prompts.generate_prompt(big, analysis, "full"),
+        prompts.scratch_prompt(ideas, "full"),
+        prompts.repair_prompt(source, "e" * 90_000, ideas, "full"),
+    ):
+        # The system message is lengthened by two sentences before it is sent.
+        assert len(prompt.system) + len(prompt.user) < prompts.PROMPT_CHARS - 2000
+    sizes = [len(p.user) for p in (prompts.analyze_prompt(big, "full"), prompts.analyze_prompt(big, "none"))]
+    assert sizes[0] == sizes[1] > 100_000
+
+
+def test_of_many_rewrites_the_best_and_the_worst_are_shown_with_what_they_changed():
+    before = "a = 1\nb = 2\nc = 3\n"
+    children = [Child(f"{i:08x}", before.replace("2", str(i + 20)), i / 10, f"try {i}") for i in range(12)]
+    text = children_section("parent", before, children)
+    shown = [line.split()[2].rstrip(":") for line in text.split("\n") if line.startswith("## Rewrite")]
+    assert shown == [f"{i:08x}" for i in (11, 10, 9, 2, 1, 0)]
+    assert "Hypothesis: try 11\n" in text and "-b = 2\n+b = 31" in text and "try 5" not in text
+    assert children_section("parent", before, children[:4]).count("## Rewrite") == 4
 
 
 def test_examples_come_from_three_bins_and_from_failures_and_only_from_the_retrieve_phase():
@@ -159,7 +215,7 @@ def test_clip_keeps_both_ends_and_says_what_is_missing():
     ],
 )
 def test_code_is_extracted(reply, code):
-    assert prompts.extract_code(reply) == code
+    assert extract_code(reply) == code
 
 
 def test_the_analysis_schema_is_valid_and_strict():
@@ -168,5 +224,5 @@ def test_the_analysis_schema_is_valid_and_strict():
 
 
 def test_first_sentence():
-    assert prompts.first_sentence('"""Keeps one\nthing. And more."""\n') == "Keeps one thing."
-    assert prompts.first_sentence("x = 1\n") == "(no description)"
+    assert first_sentence('"""Keeps one\nthing. And more."""\n') == "Keeps one thing."
+    assert first_sentence("x = 1\n") == "(no description)"

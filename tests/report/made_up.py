@@ -13,6 +13,7 @@ from core.design_file import content_sha
 from core.experiments.evaluate import Row
 from core.experiments.statistics import score
 from core.gateway.ledger import create_ledger
+from core.hypotheses import Compared
 from core.memo_manager import Memo_Manager, Proposal, Record
 from core.options import MEMO_ARCHIVE
 from evals.contract import Episode, EvalResult, EvalSpec, Updates, Verdict
@@ -164,6 +165,18 @@ def make_evolution(folder: Path, records: list[Record] | None = None) -> Path:
     return folder
 
 
+def priced_records() -> list[Record]:
+    """Those of an evolution, as far as they were scored, with runs: each gives more than the one before for more."""
+    made = [record for record in evolution_records() if record.status == "ok"]
+    for rank, record in enumerate(made):
+        outcomes = {"reward": record.reward, "resolved": 0.5, "memory_tokens": 100.0 * rank}
+        record.runs = {
+            name: {f"t{task}": [value + 0.001 * ((task + rank) % 3)] for task in range(6)}
+            for name, value in outcomes.items()
+        }
+    return made
+
+
 def evolution_records() -> list[Record]:
     def record(sha: str, parent: str | None, step: int, **more: Any) -> Record:
         own = MEMO_ARCHIVE / "baseline" / f"memo_structure_{sha}.py"
@@ -179,6 +192,14 @@ def evolution_records() -> list[Record]:
     return [
         record("no_mem", None, 0, **{**scored, "reward": 0.8}),
         record("claude_md", None, 0, **scored),
-        record("aaaaaaa1", "claude_md", 1, suggestion=analysis, **{**scored, "reward": 0.95}),
+        record(
+            "aaaaaaa1",
+            "claude_md",
+            1,
+            suggestion=analysis,
+            hypothesis="more notes help <b>everywhere</b>",
+            compared=Compared("better", 0.05, 6, 0.031),
+            **{**scored, "reward": 0.95},
+        ),
         failed,
     ]

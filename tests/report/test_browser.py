@@ -8,7 +8,7 @@ import pytest
 from core.report.html.page import load_report, write_page
 from core.report.html.safe import visible
 from tests.report.browser import PROGRAM, browser
-from tests.report.made_up import make_evolution, make_run
+from tests.report.made_up import make_evolution, make_run, priced_records
 from tests.report.test_page import HOSTILE, hostile_run
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium here")
@@ -107,6 +107,32 @@ def test_everything_can_be_reached_and_opened_with_the_keyboard(tmp_path):
         assert await tab.run("document.activeElement.closest('tr').rowIndex") == 2
 
     visit(path, tree, list_of_episodes)
+
+
+def test_a_point_of_the_front_opens_its_design_and_gets_the_focus_back(tmp_path):
+    path = written(make_evolution(tmp_path / "run", priced_records()))
+
+    async def chart(tab):
+        await tab.run("document.querySelector('#front svg a[data-opens=\"2\"]').focus()")
+        await tab.press("Enter")
+        await tab.until("document.activeElement.id === 'design'")
+        assert "aaaaaaa1" in await tab.run("document.querySelector('#design h3').textContent")
+        assert await tab.run("document.querySelector('[aria-selected=true]').id") == "d2"
+        await tab.press("Escape")
+        assert await tab.run("document.activeElement.getAttribute('data-opens')") == "2"
+
+    async def touch(tab):
+        box = await tab.run(
+            "(() => { const b = document.querySelector('#front svg a .reach').getBoundingClientRect();"
+            " return [b.x + b.width / 2, b.y + b.height / 2 + scrollY, b.width] })()"
+        )
+        assert box[2] >= 20
+        await tab.run("document.querySelector('#front table a').click()")
+        await tab.until("document.querySelector('#design h3')?.textContent === 'no_mem'")
+        assert await tab.run("document.documentElement.scrollWidth <= innerWidth")
+
+    visit(path, chart)
+    visit(path, touch, width=390)
 
 
 def test_the_list_is_filtered_and_comes_in_pages(tmp_path):

@@ -21,7 +21,7 @@ from core.report.figures import write_figures
 from core.report.html.page import load_report, page, write_page
 from core.report.html.safe import MOST_TEXT, visible
 from core.report.write import print_report
-from tests.report.made_up import evolution_records, make_evolution, make_run
+from tests.report.made_up import evolution_records, make_evolution, make_run, priced_records
 
 FILES = ["summary.json", "verdicts.jsonl", "inputs/tasks.jsonl", "ledger.sqlite", "archive.json"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,7 +147,53 @@ def test_an_evolution_shows_its_tree_and_does_not_claim_that_its_best_helps(tmp_
     )
     assert "".join(failed["code"][1::2]).startswith('"""Keeps notes of aaaaaaa2."""')
     assert "raise the limit" in failed["analysis"]
+    facts = dict(packed["design2"]["facts"])
+    assert facts["hypothesis"] == "more notes help <b>everywhere</b>"
+    assert facts["did it hold?"] == "yes, better than its parent: +5.0 points on 6 tasks, p 0.031"
+    assert dict(failed["facts"])["hypothesis"] == "none was stated"
     assert 'class="best"' in page_html and page_html.count('class="failed"') == 1
+
+
+def front_of(page_html):
+    [section] = re.findall(r'<section id="front".*?</section>', page_html, re.S)
+    return section
+
+
+def test_the_front_is_drawn_with_a_link_to_every_design(tmp_path):
+    page_html = html_of(make_evolution(tmp_path / "run", priced_records()))
+    section = front_of(page_html)
+    marks = re.findall(
+        r'<a href="#(d\d)" data-opens="\d" aria-label="(\w+): reward [\d.]+, (\d+) memory tokens[^"]*"',
+        section,
+    )
+    assert [(name, tokens) for _, name, tokens in marks] == [
+        ("no_mem", "0"),
+        ("claude_md", "100"),
+        ("aaaaaaa1", "200"),
+    ]
+    assert all(f'<li id="{link}" role="treeitem"' in page_html for link, *_ in marks)
+    assert section.count('class="point"') == 3 and "beaten" not in section
+    rows = re.findall(r'<th scope="row"><a href="#d\d" data-opens="\d">(\w+)</a></th>', section)
+    assert rows == ["no_mem", "claude_md", "aaaaaaa1"]
+    heights = [float(y) for y in re.findall(r'class="point" cx="[\d.]+" cy="([\d.]+)"', section)]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_a_design_that_is_beaten_is_no_stop_for_the_tab_key_and_runs_that_are_none_are_left_out(tmp_path):
+    records = priced_records()
+    records[2].runs["memory_tokens"] = {task: [50.0] for task in records[2].runs["memory_tokens"]}
+    section = front_of(html_of(make_evolution(tmp_path / "run", records)))
+    assert re.search(r'data-opens="1" tabindex="-1" aria-label="claude_md: [^"]*tokens">', section)
+    assert section.count('class="beaten"') == 1
+    records[1].runs["reward"] = {task: [float("nan")] for task in records[1].runs["reward"]}
+    section = front_of(html_of(make_evolution(tmp_path / "other", records)))
+    assert section.count('class="point"') == 2 and "claude_md" not in section
+    assert 'id="front"' not in html_of(make_evolution(tmp_path / "without"))
+    records[0].usd = "much"
+    folder = make_evolution(tmp_path / "odd", records)
+    chosen = json.loads((folder / "options.json").read_text())
+    (folder / "options.json").write_text(json.dumps({**chosen, "objective": ["x"]}))
+    assert front_of(html_of(folder)).count('class="point"') == 2
 
 
 def test_every_episode_can_be_had_out_of_the_page_word_for_word(tmp_path):

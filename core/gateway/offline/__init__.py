@@ -14,7 +14,7 @@ def complete(request: dict[str, Any], purpose: str) -> str:
     Args:
         request: as posted to ``/v1/chat/completions``; ``messages``, ``seed`` and the JSON schema of
             ``response_format`` are read.
-        purpose: ``act``, ``memory``, ``analyze``, ``generate`` or ``repair``.
+        purpose: ``act``, ``memory``, ``analyze``, ``explore``, ``generate`` or ``repair``.
 
     Raises:
         ValueError: an unknown purpose.
@@ -30,7 +30,7 @@ def complete(request: dict[str, Any], purpose: str) -> str:
         from core.gateway.offline.memory import remember
 
         return remember(messages, schema, seed)
-    if purpose in ("analyze", "generate", "repair"):
+    if purpose in ("analyze", "explore", "generate", "repair"):
         from core.gateway.offline.design import design
 
         return design(purpose, messages, schema, seed)

@@ -31,10 +31,18 @@
     event.preventDefault();
   });
 
-  async function open(item) {
+  // What elsewhere on the page stands for a design opens it, and gets the focus back.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-opens]");
+    if (!link) return;
+    event.preventDefault();
+    open(items[Number(link.dataset.opens)], link);
+  });
+
+  async function open(item, back = item) {
     const detail = await piece("design" + item.dataset.design);
     for (const other of items) other.setAttribute("aria-selected", String(other === item));
-    openIn(region, item,
+    openIn(region, back,
       make("h3", {}, detail.design),
       make("button", { type: "button", class: "back", click: () => item.focus() }, "Back to the list"),
       make("dl", { class: "facts" }, ...detail.facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),

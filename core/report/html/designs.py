@@ -12,6 +12,7 @@ from pygments.lexers import PythonLexer
 from pygments.token import Token
 
 from core.experiments.evaluate import Row
+from core.hypotheses import Compared
 from core.memo_manager import Record
 from core.report.html.packed import piece
 from core.report.html.report import Report
@@ -144,9 +145,20 @@ def _facts(node: Node, row: Row | None, record: Record | None) -> Iterator[tuple
         yield "made in step", str(record.step)
         yield "generation", str(record.generation)
         yield "parent", record.parent or "none"
+        if record.second is not None:
+            yield "second parent", record.second
+        if record.parent is not None and record.way != "rewrite":
+            yield (
+                "asked for as",
+                {"edit": "edits of its parent", "crossover": "a crossover"}.get(record.way, "?"),
+            )
         yield "taken as a parent", f"{record.visits} times"
         if record.improve_score is not None:
             yield "reward against parent", f"{points(record.improve_score)} points"
+        if record.parent is not None:
+            yield "hypothesis", record.hypothesis or "none was stated"
+        if record.compared is not None:
+            yield "did it hold?", _held(record.compared)
     reward, resolved, status, _ = _outcome(row, record)
     yield "status", "failed" if status == "design_error" else status
     if reward is not None:
@@ -159,6 +171,14 @@ def _facts(node: Node, row: Row | None, record: Record | None) -> Iterator[tuple
             yield "memory text", f"{row.memory_tokens:.0f} tokens a task"
         yield "tokens, all calls", short(row.tokens)
         yield "cost", "unknown" if row.usd is None else f"{row.usd:.4f} USD"
+
+
+def _held(found: Compared) -> str:
+    """Whether a hypothesis came true, in words that claim no more than was found."""
+    verdict = {"better": "yes, better than its parent", "worse": "no, worse than its parent"}
+    tasks = f"{found.tasks} task{'' if found.tasks == 1 else 's'}"
+    said = verdict.get(found.verdict, "not decided")
+    return f"{said}: {points(found.difference)} points on {tasks}, p {found.p:.3f}"
 
 
 def coloured(source: str) -> list[str]:

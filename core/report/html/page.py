@@ -12,7 +12,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from core.report.html import costs, deltas, designs, episodes, scores, searches, steps, stream, verdict
+from core.report.html import costs, deltas, designs, episodes, front, scores, searches, steps, stream, verdict
 from core.report.html.episodes_store import EpisodeStore
 from core.report.html.report import Report
 from core.report.html.templating import HERE, fill
@@ -20,7 +20,7 @@ from core.report.loaded_run import load_run
 from core.report.standing import standing
 from evals.contract import write_atomic
 
-SECTIONS = (verdict, scores, searches, deltas, stream, steps, designs, costs, episodes)
+SECTIONS = (verdict, scores, searches, deltas, stream, steps, front, designs, costs, episodes)
 STYLE = "report.css"
 SCRIPTS = ("pieces.js", "designs.js", "episodes.js")
 MOST_NOTES = 30

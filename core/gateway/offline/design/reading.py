@@ -54,6 +54,9 @@ class Situation:
     source: str | None = None
     reward: float | None = None
     no_memo_reward: float | None = None
+    by_edits: bool = False
+    second_sha: str = ""
+    second_source: str | None = None
     parent_source: str | None = None
     change: float | None = None
     analysis: Any = None
@@ -91,12 +94,14 @@ def sections(text: str) -> list[Section]:
 
 def read_situation(user: str) -> Situation:
     """Understand the user message of a prompt for ``analyze``, ``generate`` or ``repair``."""
-    seen = Situation()
+    seen = Situation(by_edits="\n<<<<<<< SEARCH\n" in user.partition("\n# Design ")[0])
     for section in sections(user):
         title = section.title
         if match := re.match(r"Design (\w+)$", title):
             seen.sha, seen.source = match[1], _with_newline(section.block("python"))
-        elif title == "Design under repair":
+        elif match := re.match(r"Second design (\w+)$", title):
+            seen.second_sha, seen.second_source = match[1], _with_newline(section.block("python"))
+        elif title in ("Design under repair", "Design that was to be edited"):
             seen.source = _with_newline(section.block("python"))
         elif title == "What went wrong":
             seen.error = section.blocks[0][1] if section.blocks else section.text

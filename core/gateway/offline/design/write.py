@@ -6,12 +6,21 @@ import hashlib
 import random
 import re
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
+from core.gateway.offline.design.as_edits import edits_of
 from core.gateway.offline.design.compose import compose, is_composed, recover
 from core.gateway.offline.design.moves import follow
 from core.gateway.offline.design.reading import Situation
-from core.gateway.offline.design.space import LAYERS, Params, hint_weights, neighbours, sample
+from core.gateway.offline.design.space import (
+    LAYERS,
+    Params,
+    differences,
+    from_values,
+    hint_weights,
+    neighbours,
+    sample,
+)
 
 CHANCE = {"high": 0.95, "medium": 0.6, "low": 0.35}
 TRIES = 400
@@ -30,17 +39,52 @@ GIVEN_NAMES = {
 }
 
 
+class Written(NamedTuple):
+    """A new design, and what it is expected to do."""
+
+    hypothesis: str
+    source: str
+
+
 def generate(seen: Situation, system: str, rng: random.Random) -> str:
     """The successor of the design in the prompt, or a first design when there is none."""
+    made = successor(seen, system, rng)
+    edits = edits_of(seen.source, made.source) if seen.by_edits else None
+    blocks = [f"<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE" for old, new in edits or ()]
+    text = "\n\n".join(blocks) or _fenced(made.source)
+    return f"Hypothesis: {made.hypothesis}\n\n{text}"
+
+
+def successor(seen: Situation, system: str, rng: random.Random) -> Written:
+    """The same, with its parts apart."""
     if seen.source is None:
-        start = sample(rng, hint_weights(system))
-        return _answer(_untried(start, seen, rng, moved=True))
+        start = _untried(sample(rng, hint_weights(system)), seen, rng, moved=True)
+        return Written(_first_guess(start), compose(start))
     point = recover(seen.source)
-    goal = point
-    for priority, text in _suggestions(seen.analysis):
-        if rng.random() < CHANCE.get(priority, CHANCE["low"]):
-            goal = follow(goal, text)
-    return _answer(_untried(goal, seen, rng, moved=goal != point or not is_composed(seen.source)))
+    if seen.second_source is not None:
+        return _crossed(point, recover(seen.second_source), seen, rng)
+    goal, followed = point, []
+    for change in _suggestions(seen.analysis):
+        if rng.random() < CHANCE.get(change.priority, CHANCE["low"]):
+            goal, before = follow(goal, change.what), goal
+            if goal != before:
+                followed.append(change)
+    made = _untried(goal, seen, rng, moved=goal != point or not is_composed(seen.source))
+    return Written(_expectation(point, goal, made, followed), compose(made))
+
+
+def _crossed(first: Params, second: Params, seen: Situation, rng: random.Random) -> Written:
+    """Every setting from one of two designs, by chance, but of each at least one where they differ in two."""
+    names = differences(first, second)
+    taken = rng.sample(names, rng.randint(1, len(names) - 1)) if len(names) > 1 else names
+    goal = from_values({**vars(first), **{name: getattr(second, name) for name in taken}})
+    made = _untried(goal, seen, rng, moved=bool(taken))
+    kept = [name for name in names if name not in taken]
+    hypothesis = (
+        f"{' and '.join(taken) or 'nothing'} of {seen.second_sha} with {' and '.join(kept) or 'the rest'} of "
+        f"{seen.sha} does better than either, since each was chosen for its score."
+    )
+    return Written(hypothesis, compose(made))
 
 
 def repair(seen: Situation, rng: random.Random) -> str:
@@ -81,12 +125,44 @@ def _untried(
     return sample(rng, {})
 
 
-def _suggestions(analysis: Any) -> list[tuple[str, str]]:
-    """(priority, text) of each suggested change; a text without structure counts as one."""
+def _first_guess(point: Params) -> str:
+    return (
+        f"a memory of {' and '.join(point.layers)} resolves more tasks than none, since the agent then need not "
+        "find again what it found before."
+    )
+
+
+def _expectation(point: Params, goal: Params, made: Params, followed: list[Suggestion]) -> str:
+    """What the moves are made for: the reasons of those that were followed, and that the others are a try."""
+    if not followed and made == point:
+        return "the same settings written anew do no worse than the code they stand for."
+    parts = [
+        f"{change.what[:1].lower()}{change.what[1:]} to raise the reward: {change.why}" for change in followed
+    ]
+    if tried := differences(goal, made):
+        parts.append(
+            f"another value of {' and '.join(tried)} may do better from here, which nothing seen speaks against"
+        )
+    return "; ".join(parts) + "."
+
+
+class Suggestion(NamedTuple):
+    """A change that an analysis suggests."""
+
+    priority: str
+    what: str
+    why: str
+
+
+def _suggestions(analysis: Any) -> list[Suggestion]:
+    """The suggested changes of an analysis; a text without structure counts as one."""
     if isinstance(analysis, dict) and isinstance(analysis.get("suggested_changes"), list):
         changes = [c for c in analysis["suggested_changes"] if isinstance(c, dict)]
-        return [(str(c.get("priority", "low")).lower(), str(c.get("what", ""))) for c in changes]
-    return [("medium", str(analysis))] if analysis else []
+        return [
+            Suggestion(str(c.get("priority", "low")).lower(), str(c.get("what", "")), str(c.get("why", "")))
+            for c in changes
+        ]
+    return [Suggestion("medium", str(analysis), "it was suggested")] if analysis else []
 
 
 def _without_culprit(point: Params, error: str) -> Params:
