@@ -37,20 +37,24 @@ class Listing:
 
 
 def listing(base: Path) -> Listing:
-    """Of a prepared base.
+    """Of a base; that of a prepared one is kept, for it stays as it is.
 
     Raises:
         WorkspaceError: there is none.
     """
+    head = base / ".git" / "refs" / "heads" / "main"
     try:
-        commit = (base / ".git" / "refs" / "heads" / "main").read_text()
-        return _listing(base, commit)
+        return _listing(base, head.read_text()) if head.exists() else _read(base)
     except OSError as error:
         raise WorkspaceError(f"the prepared base {base} is missing or cannot be read: {error}") from error
 
 
 @lru_cache(maxsize=KNOWN_BASES)
 def _listing(base: Path, commit: str) -> Listing:
+    return _read(base)
+
+
+def _read(base: Path) -> Listing:
     files: dict[str, bytes | str] = {}
     folders: list[str] = []
     waiting = [""]

@@ -34,9 +34,9 @@ async def experiment(options: Options) -> dict[str, dict[str, float | None]]:
     design = resolve_design("no_mem", MEMO_ARCHIVE)
     arms = [h1.Arm("no_mem", design), h1.Arm("no_mem again", design, SHIFT)]
     with Progress() as progress:
-        async with open_run(
-            options, log_dir() / options.name, tasks, probe(options.sandbox), progress
-        ) as run:
+        folder = log_dir() / options.name
+        begun = (folder / "options.json").exists()
+        async with open_run(options, folder, tasks, probe(options.sandbox), progress, reopen=begun) as run:
             h1_report.finish(run, await h1.run_arms(run, arms))
     summary = json.loads((log_dir() / options.name / "summary.json").read_text(encoding="utf-8"))
     pair = summary["paired"]["no_mem again"]

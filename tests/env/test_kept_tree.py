@@ -105,6 +105,18 @@ def test_what_is_as_it_was_is_not_written_again(bases, tmp_path):
     assert {path: path.stat().st_ino for path in before} == before
 
 
+def test_a_folder_that_is_no_prepared_base_is_read_each_time(tmp_path):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "a.py").write_text("a = 1\n")
+    (tmp_path / "kept").mkdir()
+    kept = KeptTree(tmp_path / "kept")
+    kept.become(tmp_path / "plain")
+    (tmp_path / "plain" / "a.py").write_text("a = 2\n")
+    (tmp_path / "plain" / "b.py").write_text("b = 1\n")
+    kept.become(tmp_path / "plain")
+    assert (tmp_path / "kept" / "a.py").read_text() == "a = 2\n" and (tmp_path / "kept" / "b.py").exists()
+
+
 def test_a_missing_base_or_a_folder_that_cannot_be_written(bases, tmp_path):
     (tmp_path / "tree").mkdir()
     kept = KeptTree(tmp_path / "tree")
