@@ -42,7 +42,14 @@ BY_HAND = ("claude_md", "claude_md_seeded", "memory_bank", "rag_codebase")
 """What h3 compares evolved designs with, unless it is told."""
 SEARCH_FLAGS = ("evaluation", "confirm", "objective", "proposer")
 PLAIN_NAME = r"[A-Za-z0-9][\w.-]*"
-EXPERIMENT_FLAGS = {"builds": "h1", "grouped": "h1", "project": "h2", "orders": "h2", "search_seeds": "h3"}
+EXPERIMENT_FLAGS = {
+    "builds": "h1",
+    "folds": "h1",
+    "grouped": "h1",
+    "project": "h2",
+    "orders": "h2",
+    "search_seeds": "h3",
+}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -106,9 +106,9 @@ def check(options: Options, projects: dict[str, str], designs: Sequence[Design])
             f"--memo_SHA names only the control {options.baseline}: name a design to compare with it"
         )
     if options.grouped:
-        if options.repeats < 2 or options.builds > 1:
+        if options.repeats < 2 or options.builds > 1 or options.folds > 2:
             raise UsageError(
-                "--grouped compares the means of repeats: it takes --repeats 2 or more and no --builds"
+                "--grouped compares the means of repeats: it takes --repeats 2 or more, no --builds and no --folds"
             )
         return
     most = min(len(projects), len(ascii_lowercase))

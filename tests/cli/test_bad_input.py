@@ -55,6 +55,8 @@ CASES = {
     ),
     "only the control": (["--experiment", "h1", "--memo_SHA", "no_mem"], "only the control"),
     "builds without h1": (["--status", "test", "--memo_SHA", "no_mem", "--builds", "2"], "--experiment h1"),
+    "folds without h1": (["--status", "test", "--memo_SHA", "no_mem", "--folds", "3"], "--experiment h1"),
+    "more folds than tasks": (["--experiment", "h1", "--memo_SHA", "claude_md", "--folds", "27"], "26 parts"),
     "a race of memories that learn on": (
         ["--evaluation", "race", "--rollout_type", "sequential"],
         "--rollout_type batched",
