@@ -93,8 +93,8 @@ def _about(case: Case, record: Record) -> str:
         origin += f"\nHypothesis: {record.hypothesis}"
     if record.compared is not None:
         origin += f"\nAgainst its parent, task by task: {record.compared}"
-    tokens = [value for of_task in record.runs.get("memory_tokens", {}).values() for value in of_task]
-    size = f"\ntokens of memory text, mean: {fmean(tokens):.0f}" if tokens else ""
+    tokens = record.memory_tokens
+    size = "" if tokens is None else f"\ntokens of memory text, mean: {tokens:.0f}"
     return (
         f"{score_section(case)}{size}\n\n# Origin\n{origin}\n\n"
         f"{children_section(case.sha, case.source, case.children)}\n"
@@ -130,12 +130,11 @@ def _designs(records: Sequence[Record]) -> str:
     columns += ["against_parent", "verdict", "hypothesis"]
     rows = []
     for r in records:
-        tokens = [value for of_task in r.runs.get("memory_tokens", {}).values() for value in of_task]
         found = r.compared
         rows.append(
             [r.sha, r.parent or "", r.second or "", r.way, r.step, r.status]
             + ["" if value is None else f"{value:.4f}" for value in (r.reward, r.resolved)]
-            + [f"{fmean(tokens):.0f}" if tokens else ""]
+            + ["" if r.memory_tokens is None else f"{r.memory_tokens:.0f}"]
             + ([f"{found.difference:+.4f}", found.verdict] if found else ["", ""])
             + [r.hypothesis or ""]
         )

@@ -93,6 +93,12 @@ class Record:
     second: str | None = None
     usd: float | None = None
 
+    @property
+    def memory_tokens(self) -> float | None:
+        """Mean size of its memory text over all runs; None when no runs were kept."""
+        sizes = [value for of_task in self.runs.get("memory_tokens", {}).values() for value in of_task]
+        return sum(sizes) / len(sizes) if sizes else None
+
 
 @dataclass
 class Proposal:

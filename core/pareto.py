@@ -67,9 +67,7 @@ def design_points(
     """
     believed = design_beliefs(records, objective)
     scored = [r for r in records if r.sha in believed and r.status == "ok" and r.reward is not None]
-    prices = {
-        r.sha: r.usd if objective == "cost" else _mean(r.runs["memory_tokens"].values()) for r in scored
-    }
+    prices = {r.sha: r.usd if objective == "cost" else r.memory_tokens for r in scored}
     return {r.sha: (believed[r.sha].mean, prices[r.sha]) for r in scored if prices[r.sha] is not None}
 
 
@@ -110,8 +108,3 @@ def best_design(
     enough = points[highest][0] - design_beliefs(records, objective)[highest].sd
     alike = [r for r in designs if r.sha in points and points[r.sha][0] >= enough]
     return min(alike, key=lambda r: (points[r.sha][1], -points[r.sha][0]))
-
-
-def _mean(runs: Iterable[Sequence[float]]) -> float:
-    values = [value for of_task in runs for value in of_task]
-    return sum(values) / len(values)

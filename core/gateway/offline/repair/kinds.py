@@ -168,21 +168,25 @@ def _uses(nodes: Iterator[ast.AST]) -> Iterator[tuple[ast.expr, str]]:
             yield node.iter, "iterator"
 
 
+def defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
+    """Default of each parameter that has one."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [*zip(positional[::-1], arguments.defaults[::-1], strict=False)]
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return {argument.arg: default for argument, default in pairs if default is not None}
+
+
 @lru_cache(maxsize=4096)
 def of_parameters(function: Function) -> dict[str, str]:
     """Kinds of a function's parameters, from annotations, defaults and what its body does to them."""
     if not isinstance(function.node, FUNCTION):
         return {}
     arguments = function.node.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    out = {a.arg: of_annotation(a.annotation) for a in [*positional, *arguments.kwonlyargs]}
-    defaults = [*zip(positional[::-1], arguments.defaults[::-1], strict=False)]
-    defaults += [
-        (a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None
-    ]
-    for argument, default in defaults:
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    out = {a.arg: of_annotation(a.annotation) for a in every}
+    for name, default in defaults(arguments).items():
         kind = of_expression(default, {})
-        out[argument.arg] = out[argument.arg] or (kind if kind != "none" else UNKNOWN)
+        out[name] = out[name] or (kind if kind != "none" else UNKNOWN)
     for expression, kind in _uses(ast.walk(function.node)):
         if isinstance(expression, ast.Name) and out.get(expression.id) == UNKNOWN:
             out[expression.id] = kind

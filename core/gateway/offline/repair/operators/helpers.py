@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from .. import kinds
 from ..source import FUNCTION
 from .base import BUILTINS, Proposal, Scope, arity, names_in
 
@@ -89,11 +90,7 @@ def _stand_ins(scope: Scope, compared: ast.expr) -> frozenset[str]:
         return frozenset()
     held: list[ast.AST] = []
     if isinstance(scope.function.node, FUNCTION):
-        arguments = scope.function.node.args
-        positional = [*arguments.posonlyargs, *arguments.args][::-1]
-        pairs = [*zip(positional, arguments.defaults[::-1], strict=False)]
-        pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        held += [default for argument, default in pairs if default and argument.arg == compared.id]
+        held += [d for name, d in kinds.defaults(scope.function.node.args).items() if name == compared.id]
     for node in scope.nodes:
         if isinstance(node, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id == compared.id for target in node.targets

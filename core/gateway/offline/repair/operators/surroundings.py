@@ -44,7 +44,7 @@ _KEYWORDS = {
 }
 
 
-def suits(node: ast.AST, text: str, parents: Mapping[ast.AST, ast.AST], local: Mapping[str, str]) -> float:
+def suits(node: ast.AST, text: str, parents: Mapping[ast.AST, ast.AST], local: dict[str, str]) -> float:
     """Factor of at most 1 for `text` in the place of the expression `node`.
 
     Args:
@@ -56,7 +56,7 @@ def suits(node: ast.AST, text: str, parents: Mapping[ast.AST, ast.AST], local: M
         return 1.0
     value = IN_MESSAGE if _in_message(node, parents) else 1.0
     parent = parents.get(node)
-    kind = kinds.of_expression(new, dict(local))
+    kind = kinds.of_expression(new, local)
     if isinstance(parent, ast.For | ast.comprehension) and parent.iter is node and kind in _NO_COLLECTION:
         value *= NEVER
     elif isinstance(parent, ast.Call) and parent.func is node:
@@ -64,16 +64,12 @@ def suits(node: ast.AST, text: str, parents: Mapping[ast.AST, ast.AST], local: M
     elif isinstance(parent, ast.Call) and node in parent.args:
         name = kinds.called_name(parent)
         if isinstance(parent.func, ast.Name) and name in _ITERATING and kind in _NO_COLLECTION:
-            at_first = name not in ("map", "filter") or node is not parent.args[0]
-            value *= NEVER if at_first else 1.0
-        if isinstance(new, ast.Call) and kinds.called_name(new) == name != kinds.called_name(node_call(node)):
+            the_function = name in ("map", "filter") and node is parent.args[0]
+            value *= 1.0 if the_function else NEVER
+        before = kinds.called_name(node) if isinstance(node, ast.Call) else ""
+        if isinstance(new, ast.Call) and kinds.called_name(new) == name != before:
             value *= AGAIN
     return value * (NEVER if any(_mixed(part, local) for part in ast.walk(new)) else 1.0)
-
-
-def node_call(node: ast.AST) -> ast.Call:
-    """The node as a call; one of nothing when it is none."""
-    return node if isinstance(node, ast.Call) else ast.Call(ast.Constant(None), [], [])
 
 
 def _in_message(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
@@ -89,15 +85,15 @@ def _in_message(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
 
 def _called_so(function: ast.expr, call: ast.Call) -> float:
     """Whether a function may be called with the keywords that stand there."""
-    if not isinstance(function, ast.Name) or function.id not in _KEYWORDS | dict.fromkeys(_ITERATING, ""):
+    if not isinstance(function, ast.Name) or function.id not in _KEYWORDS.keys() | _ITERATING:
         return 1.0
     known = _KEYWORDS.get(function.id, "").split()
     return 1.0 if all(k.arg in known for k in call.keywords if k.arg) else NEVER
 
 
-def _mixed(node: ast.AST, local: Mapping[str, str]) -> bool:
+def _mixed(node: ast.AST, local: dict[str, str]) -> bool:
     """Whether a sum joins what cannot be joined, such as a text and a number."""
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
         return False
-    sides = [kinds.of_expression(side, dict(local)) for side in (node.left, node.right)]
+    sides = [kinds.of_expression(side, local) for side in (node.left, node.right)]
     return "number" in sides and bool({"text", "list", "dict", "set", "tuple"} & set(sides))
