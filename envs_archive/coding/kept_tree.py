@@ -144,7 +144,7 @@ class KeptTree:
             if name in kept:
                 continue
             if isinstance(what, str):
-                os.symlink(what, self._folder / name)
+                copier.link(what, f"{self._folder}/{name}")
             else:
                 copier.copy(f"{base}/{name}", f"{self._folder}/{name}")
         for name in (*wanted.folders, ""):

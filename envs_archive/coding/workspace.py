@@ -257,7 +257,7 @@ def make_workspace(base: Path, target: Path, *, with_git: bool = True) -> Path:
 
 
 class Copier:
-    """Copies one file; asks for a reflink until the file system says that it has none."""
+    """Copies one file or link; asks for a reflink until the file system says that it has none."""
 
     def __init__(self) -> None:
         self.reflink = True
@@ -275,6 +275,11 @@ class Copier:
                 os.utime(descriptor, ns=(status.st_mtime_ns, status.st_mtime_ns))
             finally:
                 os.close(descriptor)
+
+    @staticmethod
+    def link(leads_to: str, target: str) -> None:
+        os.symlink(leads_to, target)
+        os.utime(target, (FIXED_TIME, FIXED_TIME), follow_symlinks=False)
 
     def _cloned(self, target: int, source: int) -> bool:
         if not self.reflink:
@@ -303,7 +308,7 @@ def _copy_folder(source: str, target: str, copier: Copier, skipped: frozenset[st
             if entry.name in skipped:
                 continue
             if entry.is_symlink():
-                os.symlink(os.readlink(entry.path), destination)
+                copier.link(os.readlink(entry.path), destination)
             elif entry.is_dir():
                 _copy_folder(entry.path, destination, copier, frozenset())
             else:

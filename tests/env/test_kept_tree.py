@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from envs_archive.coding.kept_tree import KeptTree
 from envs_archive.coding.tasks import Task
-from envs_archive.coding.workspace import WorkspaceError, make_workspace, prepare_base
+from envs_archive.coding.workspace import FIXED_TIME, WorkspaceError, make_workspace, prepare_base
 from tests.env.test_episode_tree import STEPS, WRITES
 from tests.env.tree_process import look
 
@@ -40,7 +40,7 @@ def bases(tmp_path_factory) -> list[Path]:
     return [asyncio.run(prepare_base(task, folder / task.instance_id)) for task in tasks]
 
 
-def times(tree: Path) -> dict[str, tuple[int, int]]:
+def times(tree: Path) -> dict[str, tuple[int]]:
     return {str(path.relative_to(tree)): path.lstat()[8:9] for path in tree.rglob("*")}
 
 
@@ -48,6 +48,7 @@ def equal(tree: Path, base: Path, scratch: Path) -> None:
     copy = make_workspace(base, scratch / f"copy{len(list(scratch.iterdir()))}", with_git=False)
     assert look(tree) == look(copy)
     assert times(tree) == times(copy)
+    assert {time for (time,) in times(tree).values()} == {FIXED_TIME}
     assert not (tree / ".git").exists()
 
 
