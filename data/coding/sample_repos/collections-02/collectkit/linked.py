@@ -68,6 +68,20 @@ class LinkedList:
         self._size -= 1
         return node.value
 
+    def move(self, index, target):
+        """Move the value at a position so that it stands at another one; the others keep their order."""
+        position = resolve(index, self._size)
+        goal = resolve(target, self._size)
+        if position == goal:
+            return
+        node = self._node(position)
+        node.before.after, node.after.before = node.after, node.before
+        after = self._ring.after
+        for _ in range(goal):
+            after = after.after
+        node.before, node.after = after.before, after
+        after.before.after = after.before = node
+
     def reverse(self):
         """Turn the order round, in place."""
         node = self._ring

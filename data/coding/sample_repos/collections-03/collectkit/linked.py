@@ -63,10 +63,24 @@ class LinkedList:
 
     def pop(self, index=-1):
         """Remove and return the value at a position, the last one by default."""
-        node = self._node(index)
+        node = self._node(resolve(index, self._size))
         node.before.after, node.after.before = node.after, node.before
         self._size -= 1
         return node.value
+
+    def move(self, index, target):
+        """Move the value at a position so that it stands at another one; the others keep their order."""
+        position = resolve(index, self._size)
+        goal = target
+        if position == goal:
+            return
+        node = self._node(position)
+        node.before.after, node.after.before = node.after, node.before
+        after = self._ring.after
+        for _ in range(goal):
+            after = after.after
+        node.before, node.after = after.before, after
+        after.before.after = after.before = node
 
     def reverse(self):
         """Turn the order round, in place."""

@@ -52,9 +52,20 @@ def test_pop_last_by_default():
     assert list(values) == ["a", "b"]
 
 
+def test_pop_negative():
+    values = LinkedList("abcd")
+    assert values.pop(-3) == "b"
+    assert len(values) == 3
+
+
 def test_pop_from_empty():
     with pytest.raises(KitIndexError):
         LinkedList().pop()
+
+
+def test_pop_beyond_the_end():
+    with pytest.raises(KitIndexError):
+        LinkedList("ab").pop(2)
 
 
 def test_reverse():
@@ -62,3 +73,22 @@ def test_reverse():
     values.reverse()
     values.append("x")
     assert list(values) == ["c", "b", "a", "x"]
+
+
+def test_move():
+    values = LinkedList("abcd")
+    values.move(0, 2)
+    assert list(values) == ["b", "c", "a", "d"]
+    assert list(reversed(values)) == ["d", "a", "c", "b"]
+
+
+def test_move_to_the_front():
+    values = LinkedList("abcd")
+    values.move(-1, 0)
+    assert list(values) == ["d", "a", "b", "c"]
+
+
+def test_move_to_the_end():
+    values = LinkedList("abcd")
+    values.move(1, -1)
+    assert list(values) == ["a", "c", "d", "b"]

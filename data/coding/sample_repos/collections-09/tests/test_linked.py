@@ -73,3 +73,33 @@ def test_reverse():
     values.reverse()
     values.append("x")
     assert list(values) == ["c", "b", "a", "x"]
+
+
+def test_move():
+    values = LinkedList("abcd")
+    values.move(0, 2)
+    assert list(values) == ["b", "c", "a", "d"]
+    assert list(reversed(values)) == ["d", "a", "c", "b"]
+
+
+def test_move_to_the_front():
+    values = LinkedList("abcd")
+    values.move(-1, 0)
+    assert list(values) == ["d", "a", "b", "c"]
+
+
+def test_move_to_the_end():
+    values = LinkedList("abcd")
+    values.move(1, -1)
+    assert list(values) == ["a", "c", "d", "b"]
+
+
+def test_move_before_the_end():
+    values = LinkedList("abcd")
+    values.move(0, -2)
+    assert list(values) == ["b", "c", "a", "d"]
+
+
+def test_move_beyond_the_end():
+    with pytest.raises(KitIndexError):
+        LinkedList("ab").move(0, 2)

@@ -26,7 +26,7 @@ def amount(days: int) -> str:
     if days < 60:
         return plural(half_up(days / 7), "week")
     if days < 365:
-        return plural(round(days / 30), "month")
+        return plural(half_up(days / 30), "month")
     return plural(half_up(days / 365), "year")
 
 

@@ -38,7 +38,7 @@ class Span:
         return (self.start + timedelta(days=offset) for offset in range(len(self)))
 
     def __contains__(self, day: Day) -> bool:
-        return self.start <= day < self.end
+        return self.start <= as_date(day) < self.end
 
     def overlaps(self, other: "Span") -> bool:
         """Whether the two have a day in common."""

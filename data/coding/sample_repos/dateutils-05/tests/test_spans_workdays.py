@@ -32,6 +32,11 @@ def test_contains_a_text():
     assert "2024-04-30" not in MAY
 
 
+def test_contains_a_datetime():
+    assert datetime(2024, 5, 31, 18, 30) in MAY
+    assert datetime(2024, 6, 1, 0, 0) not in MAY
+
+
 def test_overlaps():
     assert MAY.overlaps(Span("2024-05-31", "2024-06-02"))
     assert not MAY.overlaps(Span("2024-06-01", "2024-06-02"))

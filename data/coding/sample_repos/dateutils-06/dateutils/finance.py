@@ -1,6 +1,9 @@
 """Interest, with every month counted as 30 days and every year as 360."""
 
-from dateutils.coerce import Day, as_date
+from datetime import date
+
+from dateutils.coerce import DateError, Day, as_date
+from dateutils.months import add_months
 from dateutils.rounding import half_up
 
 
@@ -19,3 +22,26 @@ def year_fraction(start: Day, end: Day, digits: int = 4) -> float:
 def interest(amount: float, percent: float, start: Day, end: Day) -> float:
     """Return the simple interest on an amount at a yearly rate, rounded to cents."""
     return half_up(amount * percent * days_360(start, end) / 36000, 2)
+
+
+def installments(amount: float, percent: float, start: Day, count: int) -> list[tuple[date, float, float, float]]:
+    """Return the plan of a loan that is paid back in equal monthly parts.
+
+    One line per month: the day it is due, the part that is paid back, the interest of the month on what
+    was left before, and what is left then. Everything is in cents; the last part takes the rest. Raises
+    DateError for less than one part.
+    """
+    if count < 1:
+        raise DateError(f"a loan cannot be paid back in {count} parts")
+    first = as_date(start)
+    part = half_up(amount / count, 2)
+    left, before = amount, first
+    plan = []
+    for number in range(1, count + 1):
+        due = add_months(first, number)
+        cost = interest(left, percent, before, due)
+        paid = left if number == count else part
+        left = half_up(left - paid, 2)
+        plan.append((due, paid, cost, left))
+        before = due
+    return plan

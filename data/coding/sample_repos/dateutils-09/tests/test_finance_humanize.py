@@ -1,8 +1,9 @@
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
-from dateutils.finance import interest, year_fraction
+from dateutils import DateError
+from dateutils.finance import installments, interest, year_fraction
 from dateutils.humanize import relative
 
 TODAY = "2024-05-10"
@@ -66,3 +67,22 @@ def test_four_months_and_a_half_ago():
 def test_years():
     assert relative("2025-05-10", TODAY) == "in 1 year"
     assert relative("2021-05-10", TODAY) == "3 years ago"
+
+
+def test_installments():
+    plan = installments(100, 12, "2024-01-31", 3)
+    assert [line[0] for line in plan] == [date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30)]
+    assert [line[1:] for line in plan] == [(33.33, 0.97, 66.67), (33.33, 0.69, 33.34), (33.34, 0.33, 0.0)]
+
+
+def test_installments_of_half_a_cent():
+    assert [line[1] for line in installments(100.25, 0, "2024-01-01", 2)] == [50.13, 50.12]
+
+
+def test_installments_of_half_a_cent_in_four_parts():
+    assert [line[3] for line in installments(40.5, 0, "2024-01-01", 4)] == [30.37, 20.24, 10.11, 0.0]
+
+
+def test_no_installments():
+    with pytest.raises(DateError):
+        installments(100, 1, "2024-01-01", 0)

@@ -53,3 +53,30 @@ def cache_key(url: str, request: Headers, response: Headers) -> tuple:
     """Return what identifies a stored response: the URL and the request headers that Vary names."""
     varying = sorted({fold(name) for name in split_list(response.get("Vary", ""))})
     return (url, *((name, request.get(name, "")) for name in varying))
+
+
+def decide(response: Response, now: int, asked: Headers | None = None) -> str:
+    """Return what to do with a stored response: "use", "use and refresh" or "ask" the server.
+
+    The client may ask for less (`max-age`, `min-fresh`, `no-cache`) or put up with more (`max-stale`, without a
+    value: any age) than the server says. While a response is in its `stale-while-revalidate` it is used and
+    refreshed. `must-revalidate` forbids all use of stale ones.
+    """
+    known = directives(response.headers)
+    wishes = {} if asked is None else directives(asked)
+    if "no-cache" in known or "no-cache" in wishes or "max-age" not in known:
+        return "ask"
+    lifetime = seconds_to_ms(parse_seconds(known["max-age"]))
+    if "max-age" in wishes:
+        lifetime = min(lifetime, seconds_to_ms(parse_seconds(wishes["max-age"])))
+    late = age_ms(response, now) - lifetime
+    if late < 0:
+        return "use" if late + seconds_to_ms(parse_seconds(wishes.get("min-fresh", "0"))) < 0 else "ask"
+    if "must-revalidate" in known:
+        return "ask"
+    if "max-stale" in wishes:
+        bearable = wishes["max-stale"]
+        if not bearable or late <= seconds_to_ms(parse_seconds(bearable)):
+            return "use"
+    grace = parse_seconds(known.get("stale-while-revalidate", "0"))
+    return "use and refresh" if late < seconds_to_ms(grace) else "ask"

@@ -1,7 +1,7 @@
 import pytest
 
 from httpkit import Headers, Response
-from httpkit.caching import age_header, age_ms, cache_key, end_to_end, is_fresh, may_store
+from httpkit.caching import age_header, age_ms, cache_key, decide, end_to_end, is_fresh, may_store
 
 URL = "http://shop.example/"
 
@@ -69,3 +69,40 @@ def test_cache_key_names_each_header_once():
 def test_end_to_end():
     headers = Headers([("Connection", "close, X-Trace"), ("X-Trace", "1"), ("TE", "trailers"), ("ETag", "x")])
     assert list(end_to_end(headers)) == [("ETag", "x")]
+
+
+def decision(control, now, *, wish=""):
+    asked = Headers([("Cache-Control", wish)]) if wish else None
+    return decide(stored(("Cache-Control", control)), now, asked)
+
+
+def test_decide_by_max_age():
+    assert decision("max-age=60", 59_999) == "use"
+    assert decision("max-age=60", 60_000) == "ask"
+    assert decision("public", 0) == "ask"
+
+
+def test_decide_by_wishes():
+    assert decision("max-age=60", 30_000, wish="max-age=30") == "ask"
+    assert decision("max-age=60", 30_000, wish="no-cache") == "ask"
+    assert decision("max-age=60", 90_000, wish="max-stale=30") == "use"
+    assert decision("max-age=60", 90_001, wish="max-stale=30") == "ask"
+    assert decision("max-age=60", 900_000, wish="max-stale") == "use"
+
+
+def test_decide_for_fresh_answers_only():
+    assert decision("max-age=60", 49_999, wish="min-fresh=10") == "use"
+    assert decision("max-age=60", 50_000, wish="min-fresh=10") == "ask"
+
+
+def test_decide_while_revalidating():
+    assert decision("max-age=60, stale-while-revalidate=20", 75_000) == "use and refresh"
+    assert decision("max-age=60, stale-while-revalidate=20", 80_000) == "ask"
+
+
+def test_decide_at_the_end_of_revalidating():
+    assert decision("max-age=60, stale-while-revalidate=20", 79_999) == "use and refresh"
+
+
+def test_decide_must_revalidate():
+    assert decision("max-age=60, must-revalidate, stale-while-revalidate=20", 61_000) == "ask"

@@ -1,7 +1,7 @@
 """Derivatives, integrals and interpolation of polynomials."""
 
 from mathlib.errors import DomainError, require_same_length, require_values
-from mathlib.polynomial import evaluate, multiply, trim
+from mathlib.polynomial import divide, evaluate, multiply, trim
 
 
 def derivative(polynomial):
@@ -42,3 +42,25 @@ def interpolate(xs, ys):
             result[power] += weight * coefficient
         basis = multiply(basis, [-x, 1])
     return trim(result)
+
+
+def count_roots(coefficients, low, high):
+    """How many different zeros a polynomial has above low and up to high (Sturm's theorem).
+
+    Takes any list of coefficients. Raises DomainError for the zero polynomial and an empty range.
+    """
+    if low >= high:
+        raise DomainError(f"no numbers above {low} and up to {high}")
+    polynomial = trim(coefficients)
+    if not polynomial:
+        raise DomainError("every number is a zero of the zero polynomial")
+    chain = [polynomial]
+    following = derivative(polynomial)
+    while following and len(chain) < len(polynomial):
+        chain.append(following)
+        following = [-coefficient for coefficient in divide(chain[-2], chain[-1])[1]]
+    changes = []
+    for x in (low, high):
+        values = [value for value in (evaluate(member, x) for member in chain) if value]
+        changes.append(sum(1 for left, right in zip(values, values[1:]) if left * right < 0))
+    return changes[0] - changes[1]

@@ -42,3 +42,30 @@ def test_interpolate_equal_heights():
 def test_interpolate_same_x_twice():
     with pytest.raises(DomainError):
         calculus.interpolate([1, 1], [2, 3])
+
+
+def test_count_roots():
+    assert calculus.count_roots([-2, 0, 1], 0, 2) == 1
+    assert calculus.count_roots([-2, 0, 1], -2, 2) == 2
+    assert calculus.count_roots([1, 0, 1], -9, 9) == 0
+
+
+def test_count_roots_at_the_ends():
+    assert calculus.count_roots([0, -1, 1], 0, 1) == 1
+
+
+def test_count_roots_that_occur_twice():
+    assert calculus.count_roots([1, -2, 1], 0, 2) == 1
+
+
+def test_count_roots_without_leading_coefficient():
+    assert calculus.count_roots([-1, 1, 0], 0, 2) == 1
+
+
+def test_count_roots_of_constant_with_zeros():
+    assert calculus.count_roots([5, 0, 0], -1, 1) == 0
+
+
+def test_count_roots_of_zero():
+    with pytest.raises(DomainError):
+        calculus.count_roots([0, 0], -1, 1)

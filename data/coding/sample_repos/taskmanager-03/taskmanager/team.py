@@ -1,5 +1,6 @@
 """The people and how much they can do in a day."""
 
+from collections.abc import Iterable
 from math import ceil
 
 from taskmanager.effort import to_hours, to_minutes
@@ -44,6 +45,30 @@ class Team:
             raise TaskError(f"{person} is not in the team")
         work = sum(task.remaining for task in assigned_to(store, person))
         return ceil(work / self.capacity(person))
+
+    def suggest(
+        self, store: TaskStore, task_id: int, days: int, *, avoid: Iterable[str] = (), label: str | None = None
+    ) -> list[str]:
+        """Return the keys of those who could do a task within the days, the most experienced first.
+
+        Experience is the time spent on finished tasks, on those with a label if one is given; of equals
+        the one with more free time comes first. Whoever has the task already is not suggested.
+        """
+        task = store.get(task_id)
+        barred = {key(person) for person in avoid}
+        ranked = []
+        for person in self.members():
+            if person in barred or person == task.assignee:
+                continue
+            mine = assigned_to(store, person)
+            free = self.capacity(person) * days - sum(other.remaining for other in mine)
+            if free < task.remaining:
+                continue
+            finished = [other for other in mine if not other.is_open]
+            if label is not None:
+                finished = [other for other in finished if key(label) in other.labels]
+            ranked.append((-sum(other.spent for other in finished), -free, person))
+        return [person for *_, person in sorted(ranked)]
 
 
 def assigned_to(store: TaskStore, person: str) -> list:

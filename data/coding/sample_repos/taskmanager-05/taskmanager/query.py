@@ -36,7 +36,7 @@ def _holds(task: Task, term: str, today: date | None) -> bool:
     if name == "label":
         return key(value) in task.labels
     if name == "who":
-        return task.assignee == value
+        return task.assignee == key(value)
     if name == "prio":
         low, high = _range(value)
         return low <= task.priority <= high

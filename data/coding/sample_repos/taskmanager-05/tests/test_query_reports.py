@@ -42,6 +42,14 @@ def test_search_person_by_full_name(store):
     assert found(store, 'who:"Ann Lee"') == [1, 3]
 
 
+def test_search_person_ignores_case(store):
+    assert found(store, "who:Bob") == [2]
+
+
+def test_search_without_person(store):
+    assert found(store, '-who:"ann lee"') == [2]
+
+
 def test_search_priority(store):
     assert found(store, "prio:3") == [2]
     assert found(store, "prio:2-3") == [1, 2]

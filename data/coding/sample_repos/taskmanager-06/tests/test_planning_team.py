@@ -3,6 +3,7 @@ from datetime import date
 import pytest
 
 from taskmanager import TaskStore, Team
+from taskmanager.models import DONE
 from taskmanager.planning import finish_times, next_tasks
 from taskmanager.team import assigned_to, hand_over
 
@@ -106,3 +107,39 @@ def test_hand_over_to_a_full_name(store, team):
     hand_over(store, "Bob", "Ann Lee")
     assert store.get(3).assignee == "ann-lee"
     assert team.free_hours(store, "Ann Lee", 2) == 3.5
+
+
+@pytest.fixture
+def history(store, team):
+    """Three finished tasks, and the open one number 7 that nobody has yet."""
+    for title, person, label, hours in [("a", "Bob", "Tax Law", 3), ("b", "Cem", "tax-law", 5), ("c", "Bob", "taxes", 9)]:
+        task = store.create(title, assignee=person, labels=[label], estimate=hours)
+        task.log_time(hours, DAY)
+        task.status = DONE
+    store.create("advice", estimate=2)
+    team.add("Cem", 4)
+    return store
+
+
+def test_suggest_by_all_experience(history, team):
+    assert team.suggest(history, 7, 2) == ["bob", "cem", "ann-lee"]
+
+
+def test_suggest_by_label(history, team):
+    assert team.suggest(history, 7, 2, label="tax-law") == ["cem", "bob", "ann-lee"]
+
+
+def test_suggest_by_label_as_typed(history, team):
+    assert team.suggest(history, 7, 2, label="Tax Law") == ["cem", "bob", "ann-lee"]
+
+
+def test_suggest_by_label_in_capitals_for_somebody_else(history, team):
+    assert team.suggest(history, 7, 2, label="TAX LAW", avoid=["ANN LEE"]) == ["cem", "bob"]
+
+
+def test_suggest_only_who_has_time(history, team):
+    assert team.suggest(history, 7, 1) == ["bob", "cem"]
+
+
+def test_suggest_without_those_to_avoid(history, team):
+    assert team.suggest(history, 7, 2, avoid=["Ann  Lee"]) == ["bob", "cem"]

@@ -93,3 +93,36 @@ def test_complete_after_replacing():
     index = library()
     index.add("note", "cake")
     assert index.complete("m") == []
+
+
+def shelf():
+    index = library()
+    index.add("tale", "Zoë drinks tea")
+    index.add("diary", "I met Zoe for coffee")
+    return index
+
+
+def test_ranked_rare_words_first():
+    assert shelf().ranked("coffee menu milk") == ["note", "diary", "menu"]
+    assert shelf().ranked("coffee milk", limit=1) == ["note"]
+
+
+def test_ranked_with_boost():
+    assert shelf().ranked("zoe milk", boost={"Zoë": 3}) == ["diary", "tale", "note"]
+
+
+def test_ranked_without():
+    assert shelf().ranked("coffee", without=["milk"]) == ["diary", "menu"]
+
+
+def test_ranked_without_a_name():
+    assert shelf().ranked("coffee tea", without=["Zoë"]) == ["note", "menu"]
+
+
+def test_ranked_without_accents():
+    assert shelf().ranked("coffee", without=["BRULEE", "Milk"]) == ["diary"]
+
+
+def test_ranked_limit():
+    with pytest.raises(TextError):
+        shelf().ranked("coffee", limit=0)

@@ -80,3 +80,24 @@ def dedent(text):
     margins = [len(line) - len(line.lstrip(" ")) for line in lines if line]
     margin = min(margins, default=0)
     return "\n".join(line[margin:] if line.strip() else "" for line in lines)
+
+
+def framed(text, title="", columns=None, padding=1):
+    """Draw a frame round the lines of a text, with a title in its upper edge.
+
+    It is as wide as the widest line and the title need, or ``columns`` wide, and then lines are cut. Raises TextError
+    where nothing would fit.
+    """
+    lines = text.split("\n")
+    needed = widest([*lines, title + "  "]) if title else widest(lines)
+    inner = needed if columns is None else columns - 2 * padding - 2
+    if inner < 1:
+        raise TextError(f"no room in a frame of {columns} columns")
+    label = f" {cut(title, inner - 2)} " if title else ""
+    top = "┌" + "─" * padding + label + "─" * (inner - width(label) + padding) + "┐"
+    body = []
+    for line in lines:
+        shown = pad(cut(line, inner), inner)
+        body.append("│" + " " * padding + shown + " " * padding + "│")
+    bottom = "└" + "─" * (inner + 2 * padding) + "┘"
+    return "\n".join([top, *body, bottom])

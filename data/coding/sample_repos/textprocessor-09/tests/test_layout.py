@@ -78,6 +78,10 @@ def test_wrap_wide_words():
     assert layout.wrap("日本 東京 大阪", 9) == ["日本 東京", "大阪"]
 
 
+def test_wrap_single_wide_words():
+    assert layout.wrap("東京 大阪", 8) == ["東京", "大阪"]
+
+
 def test_table():
     assert layout.table([["tea", 5], ["coffee", 12]]) == "tea      5\ncoffee  12"
 
@@ -104,3 +108,24 @@ def test_dedent_short_blank_line():
 
 def test_dedent_last_line_blank():
     assert layout.dedent("  if x:\n    y\n ") == "if x:\n  y\n"
+
+
+def test_framed():
+    assert layout.framed("ab\nc") == "┌────┐\n│ ab │\n│ c  │\n└────┘"
+
+
+def test_framed_with_title():
+    assert layout.framed("some text", "Note") == "┌─ Note ────┐\n│ some text │\n└───────────┘"
+
+
+def test_framed_cuts():
+    assert layout.framed("a long line", columns=9) == "┌───────┐\n│ a lo… │\n└───────┘"
+
+
+def test_framed_with_wide_title():
+    assert layout.framed("some text", "日本") == "┌─ 日本 ────┐\n│ some text │\n└───────────┘"
+
+
+def test_framed_without_room():
+    with pytest.raises(TextError):
+        layout.framed("a", columns=4)

@@ -41,3 +41,24 @@ class Index:
         """Words of the vocabulary that begin like this, at most ``limit``."""
         prefix = fold(beginning)
         return [word for word in self.vocabulary() if word.startswith(prefix)][:limit]
+
+    def ranked(self, query, limit=10, boost=None, without=()):
+        """Names of the documents that hold words of the query, the best first, at most ``limit``.
+
+        A word counts the more the fewer documents hold it, times its ``boost`` (word -> factor). Documents that hold
+        one of the words in ``without`` are left out; of equals the alphabet decides.
+        """
+        if limit < 1:
+            raise TextError("the limit is at least 1")
+        factors = {fold(word): factor for word, factor in (boost or {}).items()}
+        unwanted = set()
+        for word in without:
+            unwanted |= self._places.get(fold(word), set())
+        scores = {}
+        for key in {fold(word) for word in words(query)}:
+            names = self._places.get(key, set())
+            for name in names - unwanted:
+                share = len(names) / len(self._documents)
+                scores[name] = scores.get(name, 0.0) + factors.get(key, 1.0) * (1.0 - share / 2)
+        best = sorted(scores, key=lambda name: (-scores[name], name))
+        return best[:limit]

@@ -108,3 +108,29 @@ def test_dedent_short_blank_line():
 
 def test_dedent_last_line_blank():
     assert layout.dedent("  if x:\n    y\n ") == "if x:\n  y\n"
+
+
+def test_framed():
+    assert layout.framed("ab\nc") == "┌────┐\n│ ab │\n│ c  │\n└────┘"
+
+
+def test_framed_with_title():
+    assert layout.framed("some text", "Note") == "┌─ Note ────┐\n│ some text │\n└───────────┘"
+
+
+def test_framed_cuts():
+    assert layout.framed("a long line", columns=9) == "┌───────┐\n│ a lo… │\n└───────┘"
+
+
+def test_framed_with_wide_title():
+    assert layout.framed("some text", "日本") == "┌─ 日本 ────┐\n│ some text │\n└───────────┘"
+
+
+def test_framed_with_combining_marks():
+    top, _, bottom = layout.framed("x", "e\u0301te\u0301").split("\n")
+    assert layout.width(top) == layout.width(bottom)
+
+
+def test_framed_without_room():
+    with pytest.raises(TextError):
+        layout.framed("a", columns=4)
