@@ -54,7 +54,7 @@ _COLLECTIONS = frozenset(["list", "set", "tuple", "iterator", "dict"])
 
 def agree(a: str, b: str) -> bool:
     """Whether a value of kind `a` could serve as one of kind `b`. What is not known agrees with all."""
-    if a == b or UNKNOWN in (a, b):
+    if a == b or UNKNOWN in (a, b) or (a, b) == ("text", "iterator"):  # a text can be gone through
         return True
     both = {a, b}
     return both in ({"number", "bool"}, {"list", "tuple"}) or ("iterator" in both and both <= _COLLECTIONS)

@@ -30,9 +30,9 @@ _TAKES = {
     "sorted": "list set dict tuple iterator", "sum": "list set tuple iterator", "set": "list tuple iterator text",
     "tuple": "list set iterator", "dict": "list iterator dict",
 }  # fmt: skip
-_RECEIVERS = {
-    "lower": "text", "upper": "text", "strip": "text", "lstrip": "text", "rstrip": "text", "title": "text",
-    "casefold": "text", "split": "text", "items": "dict", "values": "dict", "keys": "dict", "copy": "list dict set",
+_TYPES = {
+    "text": (str,), "list": (list,), "dict": (dict,), "set": (set,), "tuple": (tuple,), "number": (int, float),
+    "iterator": (type(iter(())),),
 }  # fmt: skip
 
 
@@ -152,7 +152,7 @@ class Judge:
         value = 1.0
         if after == "nothing":
             value *= NO_VALUE
-        elif not kinds.agree(before, after):
+        elif not kinds.agree(after, before):
             value *= OTHER_KIND
         elif after == "bool" != before and not condition:
             value *= PREDICATE
@@ -214,9 +214,9 @@ class Judge:
         if not name:
             return 1.0
         function = self.usage.functions.get(name)
-        if isinstance(call.func, ast.Attribute) and name in _RECEIVERS and function is None:
-            kind = kinds.of_expression(call.func.value, self.local)
-            return 1.0 if not kind or kind in _RECEIVERS[name].split() else WRONG_KIND
+        if isinstance(call.func, ast.Attribute) and function is None:
+            types = _TYPES.get(kinds.of_expression(call.func.value, self.local))
+            return 1.0 if types is None or any(hasattr(t, name) for t in types) else WRONG_KIND
         if function is None:
             if isinstance(call.func, ast.Name) and name in _TAKES and len(call.args) == 1:
                 kind = kinds.of_expression(call.args[0], self.local)

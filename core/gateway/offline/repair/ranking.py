@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -36,11 +37,12 @@ def familiar_pairs(candidates: Sequence[Candidate]) -> frozenset[tuple[str, str]
 
 def naturalness(candidate: Candidate, familiar: frozenset[tuple[str, str]]) -> float:
     """Share of the new token pairs of an edit that the project has elsewhere, as a factor around 1."""
-    old = set(pairwise(tokens(candidate.before)))
-    new = [pair for pair in pairwise(tokens(candidate.after)) if pair not in old]
+    # What the line holds once and is now there twice is new as well, and as familiar as can be.
+    new = Counter(pairwise(tokens(candidate.after))) - Counter(pairwise(tokens(candidate.before)))
     if not new:
         return 1.0
-    return STRANGE + (FAMILIAR - STRANGE) * sum(pair in familiar for pair in new) / len(new)
+    known = sum(count for pair, count in new.items() if pair in familiar)
+    return STRANGE + (FAMILIAR - STRANGE) * known / new.total()
 
 
 def sibling_counts(candidates: Sequence[Candidate]) -> dict[tuple[object, str], float]:

@@ -63,7 +63,7 @@ class LinkedList:
 
     def pop(self, index=-1):
         """Remove and return the value at a position, the last one by default."""
-        node = self._node(resolve(index, self._size))
+        node = self._node(index)
         node.before.after, node.after.before = node.after, node.before
         self._size -= 1
         return node.value

@@ -23,7 +23,7 @@ class RingBuffer:
             yield self._slots[(self._start + offset) % self.capacity]
 
     def __getitem__(self, index):
-        position = index
+        position = resolve(index, self._count)
         return self._slots[(self._start + position) % self.capacity]
 
     @property

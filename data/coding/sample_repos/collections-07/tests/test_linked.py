@@ -52,20 +52,9 @@ def test_pop_last_by_default():
     assert list(values) == ["a", "b"]
 
 
-def test_pop_negative():
-    values = LinkedList("abcd")
-    assert values.pop(-3) == "b"
-    assert len(values) == 3
-
-
 def test_pop_from_empty():
     with pytest.raises(KitIndexError):
         LinkedList().pop()
-
-
-def test_pop_beyond_the_end():
-    with pytest.raises(KitIndexError):
-        LinkedList("ab").pop(2)
 
 
 def test_reverse():

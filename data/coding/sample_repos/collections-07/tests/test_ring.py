@@ -20,6 +20,11 @@ def test_newest_by_negative_index():
     assert RingBuffer(4, "ab")[-1] == "b"
 
 
+def test_all_negative_indices():
+    ring = RingBuffer(5, range(3))
+    assert [ring[index] for index in (-3, -2, -1)] == [0, 1, 2]
+
+
 def test_index_beyond_the_count():
     with pytest.raises(IndexError):
         RingBuffer(5, "ab")[2]

@@ -24,10 +24,10 @@ def rota(
     """
     calendar = calendar or WorkCalendar()
     away = {
-        person: [(as_date(first), as_date(last)) for first, last in spans]
+        person: [(as_date(first), last) for first, last in spans]
         for person, spans in (absences or {}).items()
     }
-    swapped = {day: person for day, person in (swaps or {}).items()}
+    swapped = {as_date(day): person for day, person in (swaps or {}).items()}
     queue = list(people)
     duty = {}
     day, stop = as_date(start), as_date(end)

@@ -31,6 +31,16 @@ def test_swap():
     assert duty == {date(2024, 5, 6): "Ann", date(2024, 5, 7): "Cem", date(2024, 5, 8): "Bob"}
 
 
+def test_swap_by_datetime():
+    swaps = {datetime(2024, 5, 7, 12, 30): "Cem"}
+    assert names(rota(["Ann", "Bob"], "2024-05-06", "2024-05-09", swaps=swaps)) == "ACB"
+
+
+def test_swap_helps_where_nobody_is_there():
+    absences = {"Ann": [("2024-05-06", "2024-05-06")]}
+    assert names(rota(["Ann"], "2024-05-06", "2024-05-08", absences=absences, swaps={"2024-05-06": "Bob"})) == "BA"
+
+
 def test_nobody_is_there():
     with pytest.raises(DateError):
         rota([], "2024-05-06", "2024-05-07")

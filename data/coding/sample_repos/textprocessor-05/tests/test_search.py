@@ -119,6 +119,14 @@ def test_ranked_without_a_name():
     assert shelf().ranked("coffee tea", without=["Zoë"]) == ["note", "menu"]
 
 
+def test_ranked_without_accents():
+    assert shelf().ranked("coffee", without=["BRULEE", "Milk"]) == ["diary"]
+
+
 def test_ranked_limit():
     with pytest.raises(TextError):
         shelf().ranked("coffee", limit=0)
+
+
+def test_ranked_with_capitals():
+    assert shelf().ranked("Coffee") == ["diary", "menu", "note"]

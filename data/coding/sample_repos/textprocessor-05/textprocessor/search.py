@@ -58,9 +58,9 @@ class Index:
         factors = {fold(word): factor for word, factor in (boost or {}).items()}
         unwanted = set()
         for word in without:
-            unwanted |= self._places.get(word, set())
+            unwanted |= self._places.get(fold(word), set())
         scores = {}
-        for key in {fold(word) for word in words(query)}:
+        for key in set(words(query)):
             names = self._places.get(key, set())
             for name in names - unwanted:
                 share = len(names) / len(self._documents)

@@ -126,3 +126,15 @@ def test_ranked_without_accents():
 def test_ranked_limit():
     with pytest.raises(TextError):
         shelf().ranked("coffee", limit=0)
+
+
+def test_ranked_with_capitals():
+    assert shelf().ranked("Coffee") == ["diary", "menu", "note"]
+
+
+def test_ranked_with_accents():
+    assert shelf().ranked("zoé") == ["diary", "tale"]
+
+
+def test_ranked_one_word_in_two_spellings():
+    assert shelf().ranked("milk Zoë zoe") == shelf().ranked("milk zoe")
