@@ -11,10 +11,11 @@ from statistics import fmean
 
 from core.design_file import NO_MEMORY
 from core.examples import clip
-from core.memo_manager import Memo_Manager, Record
+from core.memo_manager import Memo_Manager
 from core.meta_agent_past import Tried, children_section, tried_section
 from core.meta_agent_prompt import Case, score_section, trajectories
 from core.novelty import Known
+from core.records import Record
 
 LATEST = 200
 """Designs with a folder of their own: the latest ones, and the best beside them."""

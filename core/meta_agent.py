@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Literal
 
 from core.design_file import NO_MEMORY
 from core.exploring import NothingSubmitted
-from core.memo_manager import Memo_Manager, Proposal, Record
+from core.memo_manager import Memo_Manager
 from core.meta_agent_prompt import Hints
 from core.pareto import Objective
 from core.proposing import Proposer
+from core.records import Proposal, Record
 from core.selection import ORIGINAL, Candidate, Way, draw_way, get_policy
 from core.trials import Trials
 from evals.utils.gateway_client import ContextOverflow, Refused

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 
 from core.design_file import NO_MEMORY, content_sha, file_name
-from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
+from core.memo_manager import Memo_Manager
 from core.meta_agent_past import Tried, first_sentence
 from core.program_key import program_key
+from core.records import Attempt, Proposal, Record
 
 DIFFER = "It must differ from the designs tried."
 

@@ -17,7 +17,7 @@ from core.design_file import NO_MEMORY
 from core.posterior import Belief, beliefs
 
 if TYPE_CHECKING:
-    from core.memo_manager import Record
+    from core.records import Record
 
 Objective = Literal["reward", "resolved", "tokens", "cost"]
 OUTCOME: dict[Objective, str] = {

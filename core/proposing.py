@@ -16,7 +16,7 @@ from core.archive_folder import with_folders, write_folder
 from core.design_file import NO_MEMORY, content_sha, resolve_design, source_problem
 from core.exploring import HOW_TO, explore
 from core.hypotheses import compare
-from core.memo_manager import Attempt, Memo_Manager, Proposal, Record
+from core.memo_manager import Memo_Manager
 from core.meta_agent_past import Child, Origin, Second
 from core.meta_agent_prompt import Case, Hints, Prompt
 from core.meta_agent_reply import (
@@ -28,6 +28,7 @@ from core.meta_agent_reply import (
 )
 from core.novelty import Known
 from core.pareto import OUTCOME, Objective
+from core.records import Attempt, Proposal, Record
 from core.trials import Trial, Trials
 from evals.utils.gateway_client import call_purpose, call_scope, call_seed
 from evals.utils.hire_agent import Agent

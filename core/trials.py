@@ -21,9 +21,10 @@ from core.design_file import NO_MEMORY
 from core.examples import sample_examples
 from core.experiments.racing import Decision, decide, looks
 from core.experiments.statistics import score, task_means
-from core.memo_manager import OUTCOMES, Memo_Manager, Record
+from core.memo_manager import Memo_Manager
 from core.pareto import OUTCOME, Objective
 from core.posterior import beliefs
+from core.records import OUTCOMES, Record
 from core.together import of_shared
 from evals.contract import Episode, EvalResult
 from evals.workflows.memory_calls import render

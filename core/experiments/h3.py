@@ -20,10 +20,11 @@ from core.design_file import Design, content_sha
 from core.experiments.contrasts import Measure, measure
 from core.experiments.evaluate import Row, evaluate_designs
 from core.experiments.h1 import derived_seed
-from core.memo_manager import Memo_Manager, Record
+from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent
 from core.options import Options, UsageError
 from core.pareto import Objective, best_design
+from core.records import Record
 from core.run import Run, split_of
 from envs_archive.coding.tasks import Split, Task
 from evals.contract import write_json_atomic

@@ -20,8 +20,8 @@ from core.evaluation_files import BadOutcome, episodes_in
 from core.experiments.stream import Step, read_stream
 from core.gateway.ledger import Totals, totals
 from core.grading_desk import Key, read_verdicts
-from core.memo_manager import Record, record_of
 from core.options import MEMO_ARCHIVE, OFFLINE
+from core.records import Record, record_of
 from core.report.costs import GROUPS
 from core.report.html.safe import number
 from evals.contract import Episode, Updates, Verdict

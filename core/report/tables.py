@@ -13,9 +13,10 @@ from rich.table import Table
 from core.experiments.evaluate import Row
 from core.experiments.power import ALPHA
 from core.experiments.statistics import Paired
-from core.memo_manager import Memo_Manager, Record
+from core.memo_manager import Memo_Manager
 from core.options import OFFLINE, Options
 from core.pareto import OUTCOME, Objective, design_points, front
+from core.records import Record
 
 OFFLINE_NOTE = (
     "Model: offline, a search-based repair program and no language model. These numbers show that the machinery "

@@ -7,7 +7,8 @@ from core.design_file import Design
 from core.experiments.evaluate import Row
 from core.experiments.h3 import Found, Search, evolved_against_by_hand
 from core.experiments.statistics import paired_t, score
-from core.memo_manager import Memo_Manager, Record
+from core.memo_manager import Memo_Manager
+from core.records import Record
 from core.report.h3 import in_words
 from evals.contract import Episode
 

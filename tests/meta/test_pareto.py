@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.gateway.ledger import create_ledger
-from core.memo_manager import Memo_Manager, Record
+from core.memo_manager import Memo_Manager
 from core.pareto import best_design, design_points, design_worth, front, fronts
+from core.records import Record
 from core.report import tables
 from core.run import Run
 

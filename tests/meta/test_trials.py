@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.memo_manager import Memo_Manager, Record
+from core.memo_manager import Memo_Manager
+from core.records import Record
 from core.trials import Trials
 from evals.contract import Episode, EvalResult
 

@@ -218,3 +218,19 @@ def test_the_definition_that_the_failing_line_calls_is_read_first():
     )
     run = next(t.run for t in state.trials)
     assert explore.next_look(state, run)["path"] == "lib/near.py"
+
+
+def test_a_text_may_go_where_something_is_gone_through():
+    code = (
+        "def width(text):\n    total = 0\n    for letter in text:\n        total += 2 if letter > 'z' else 1\n"
+        "    return total\n\n\ndef f(name):\n    label = f'[{name}]'\n    return len(label)\n"
+    )
+    assert fits(code)["return width(label)"] > 0.2
+
+
+def test_what_a_line_holds_already_is_no_stranger_there():
+    _, candidates = found("def f(left, right):\n    return plain(left), right\n")
+    twice = next(c for c in candidates if c.after == "return plain(left), plain(right)")
+    once = next(c for c in candidates if c.after == "return plain(left), within(right, left)")
+    familiar = ranking.familiar_pairs([twice])
+    assert ranking.naturalness(twice, familiar) > ranking.naturalness(once, familiar)

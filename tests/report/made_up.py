@@ -14,8 +14,9 @@ from core.experiments.evaluate import Row
 from core.experiments.statistics import score
 from core.gateway.ledger import create_ledger
 from core.hypotheses import Compared
-from core.memo_manager import Memo_Manager, Proposal, Record
+from core.memo_manager import Memo_Manager
 from core.options import MEMO_ARCHIVE
+from core.records import Proposal, Record
 from evals.contract import Episode, EvalResult, EvalSpec, Updates, Verdict
 from run_main import options_from, parser
 

@@ -13,7 +13,7 @@ from pygments.token import Token
 
 from core.experiments.evaluate import Row
 from core.hypotheses import Compared
-from core.memo_manager import Record
+from core.records import Record
 from core.report.html.packed import piece
 from core.report.html.report import Report
 from core.report.html.safe import as_json, visible

@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from core.design_file import NO_MEMORY
-from core.memo_manager import Record
 from core.pareto import OUTCOME, Objective, design_points, front
+from core.records import Record
 from core.report.html.designs import tree
 from core.report.html.report import Report
 from core.report.html.templating import fill
