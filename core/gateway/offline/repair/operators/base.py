@@ -61,7 +61,7 @@ class Scope:
     strings: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
     conditions: list[tuple[str, frozenset[str]]] = field(default_factory=list)
-    inner_statements: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    inner_statements: list[tuple[str, frozenset[str], int]] = field(default_factory=list)
     guards: list[tuple[str, str, frozenset[str]]] = field(default_factory=list)  # condition, body, names
     _seconds: dict[str, list[str]] = field(default_factory=dict)
 
@@ -266,10 +266,11 @@ def names_in(node: ast.AST) -> frozenset[str]:
 
 
 class Ingredients(NamedTuple):
-    """Pieces of a file that a missing piece is often a copy of, each with the names it uses."""
+    """Pieces of a file that a missing piece is often a copy of, each with the names it uses; of a statement also in how
+    many functions it stands."""
 
     conditions: list[tuple[str, frozenset[str]]]
-    statements: list[tuple[str, frozenset[str]]]
+    statements: list[tuple[str, frozenset[str], int]]
     guards: list[tuple[str, str, frozenset[str]]]
 
 
@@ -278,6 +279,7 @@ def _ingredients(source: SourceFile, owner: str) -> Ingredients:
     """Conditions and guards of the whole file, short statements of one class (or of the functions)."""
     conditions: dict[str, frozenset[str]] = {}
     statements: dict[str, frozenset[str]] = {}
+    places: dict[str, set[Function]] = {}
     guards: dict[tuple[str, str], frozenset[str]] = {}
     for function in source.functions:
         if not function.name:
@@ -301,8 +303,10 @@ def _ingredients(source: SourceFile, owner: str) -> Ingredients:
                 text = source.of(node)
                 if (calls or not isinstance(node, ast.Expr)) and len(text) <= 80 and "\n" not in text:
                     statements.setdefault(text, names_in(node))
+                    places.setdefault(text, set()).add(function)
     whole = [(*guard, names) for guard, names in guards.items()]
-    return Ingredients(list(conditions.items()), list(statements.items()), whole)
+    counted = [(text, names, len(places[text])) for text, names in statements.items()]
+    return Ingredients(list(conditions.items()), counted, whole)
 
 
 def build_scope(

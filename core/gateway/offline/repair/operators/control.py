@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
 from .base import Proposal, Scope
+
+MOST_HABIT = 2.5
 
 
 def statements(scope: Scope, node: ast.AST) -> Iterator[Proposal]:
@@ -160,34 +163,37 @@ def _tail(scope: Scope) -> Iterator[Proposal]:
         yield Proposal("missing_return", end, end, f"\n{indent}return {name}")
 
 
-def _usable_statements(scope: Scope) -> list[str]:
+def _usable_statements(scope: Scope) -> list[tuple[str, int]]:
+    """Statements of the class or module that could stand here as well, each with the number of functions it is in."""
     present = {
         scope.text(s) for s in scope.statements if isinstance(s, ast.Expr | ast.Assign | ast.AugAssign)
     }
     present |= {scope.text(s) for s in scope.statements if isinstance(s, ast.Raise)}
     known = {*scope.variables, scope.self_name, *scope.functions, *scope.constants, *scope.source.imports}
     known |= {"len", "list", "dict", "set", "str", "int", "max", "min", "sorted", *scope.exceptions}
-    return [t for t, names in scope.inner_statements if t not in present and names <= known]
+    return [(t, count) for t, names, count in scope.inner_statements if t not in present and names <= known]
 
 
 def _insertions(scope: Scope) -> Iterator[Proposal]:
-    """A statement that the class or module uses elsewhere, at the start or before the end."""
+    """A statement that the class or module uses elsewhere, at the start or before the end: what many of its functions
+    do is the likelier to be missing in one."""
     at, indent = _body_start(scope)
     if at < 0:
         return
     body = scope.function.node.body
     last = body[-1]
-    for text in _usable_statements(scope):
+    for text, count in _usable_statements(scope):
         if text.startswith("raise"):
             continue
-        yield Proposal("insert_start", at, at, f"{text}\n{indent}")
+        habit = min(1 + math.log2(count), MOST_HABIT)
+        yield Proposal("insert_start", at, at, f"{text}\n{indent}", habit)
         if isinstance(last, ast.Return | ast.Raise):
             if len(body) > 1:
                 before = scope.source.span(last)[0]
-                yield Proposal("insert_end", before, before, f"{text}\n{scope.indent(last)}")
+                yield Proposal("insert_end", before, before, f"{text}\n{scope.indent(last)}", habit)
         else:
             end = scope.source.span(last)[1]
-            yield Proposal("insert_end", end, end, f"\n{scope.indent(last)}{text}")
+            yield Proposal("insert_end", end, end, f"\n{scope.indent(last)}{text}", habit)
 
 
 def _guard_insertions(scope: Scope) -> Iterator[Proposal]:
@@ -227,7 +233,7 @@ def _nested_insertions(scope: Scope, node: ast.For | ast.While | ast.If) -> Iter
     first, last = node.body[0], node.body[-1]
     if first.lineno == node.lineno:
         return
-    for text in _usable_statements(scope)[:12]:
+    for text, _ in _usable_statements(scope)[:12]:
         start, end = scope.source.span(first)[0], scope.source.span(last)[1]
         if isinstance(last, ast.Return | ast.Raise | ast.Break | ast.Continue):
             before = scope.source.span(last)[0]

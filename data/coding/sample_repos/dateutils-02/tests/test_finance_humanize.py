@@ -79,6 +79,10 @@ def test_installments_of_half_a_cent():
     assert [line[1] for line in installments(100.25, 0, "2024-01-01", 2)] == [50.13, 50.12]
 
 
+def test_installments_of_half_a_cent_in_four_parts():
+    assert [line[3] for line in installments(40.5, 0, "2024-01-01", 4)] == [30.37, 20.24, 10.11, 0.0]
+
+
 def test_no_installments():
     with pytest.raises(DateError):
         installments(100, 1, "2024-01-01", 0)

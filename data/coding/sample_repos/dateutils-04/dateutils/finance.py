@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from dateutils.coerce import DateError, Day, as_date
+from dateutils.coerce import Day, as_date, require_count
 from dateutils.months import add_months
 from dateutils.rounding import half_up
 
@@ -31,8 +31,7 @@ def installments(amount: float, percent: float, start: Day, count: int) -> list[
     was left before, and what is left then. Everything is in cents; the last part takes the rest. Raises
     DateError for less than one part.
     """
-    if count < 1:
-        raise DateError(f"a loan cannot be paid back in {count} parts")
+    require_count(count)
     first = as_date(start)
     part = half_up(amount / count, 2)
     left, before = amount, first

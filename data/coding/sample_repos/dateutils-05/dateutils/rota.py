@@ -24,7 +24,7 @@ def rota(
     """
     calendar = calendar or WorkCalendar()
     away = {
-        person: [(as_date(first), last) for first, last in spans]
+        person: [(as_date(first), as_date(last)) for first, last in spans]
         for person, spans in (absences or {}).items()
     }
     swapped = {as_date(day): person for day, person in (swaps or {}).items()}

@@ -44,3 +44,8 @@ def test_swap_helps_where_nobody_is_there():
 def test_nobody_is_there():
     with pytest.raises(DateError):
         rota([], "2024-05-06", "2024-05-07")
+
+
+def test_absence_by_datetimes():
+    absences = {"Bob": [(datetime(2024, 5, 6, 9), datetime(2024, 5, 6, 17))]}
+    assert names(rota(["Ann", "Bob"], "2024-05-06", "2024-05-08", absences=absences)) == "AB"

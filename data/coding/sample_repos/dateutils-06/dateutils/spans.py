@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from dateutils.coerce import DateError, Day, as_date
+from dateutils.coerce import DateError, Day, as_date, require_count
 from dateutils.months import add_months
 
 
@@ -65,3 +65,16 @@ class Span:
             parts.append(Span(start, stop))
             start = stop
         return parts
+
+    def head(self, count: int) -> "Span":
+        """Return the first days of the span, all of it if there are not so many. Raises DateError below 1."""
+        return Span(self.start, min(self.start + timedelta(days=count), self.end))
+
+    def split(self, count: int) -> list["Span"]:
+        """Return the span in so many parts, one after the other, that differ by a day at most.
+
+        Raises DateError for a count below 1.
+        """
+        require_count(count)
+        cuts = [self.start + timedelta(days=len(self) * number // count) for number in range(count + 1)]
+        return [Span(start, end) for start, end in zip(cuts, cuts[1:])]

@@ -18,6 +18,15 @@ def test_year_fraction_of_half_a_quarter():
     assert year_fraction("2024-01-01", "2024-02-16", 2) == 0.13
 
 
+def test_year_fraction_of_seven_months_and_a_half():
+    assert year_fraction("2024-01-01", "2024-08-16", 2) == 0.63
+
+
+def test_year_fraction_in_whole_years():
+    assert year_fraction("2024-01-01", "2024-07-01", 0) == 1
+    assert year_fraction("2022-01-01", "2024-07-01", 0) == 3
+
+
 def test_interest():
     assert interest(1000, 3.6, "2024-01-01", "2024-02-01") == 3.0
 
@@ -77,3 +86,8 @@ def test_installments_of_half_a_cent_in_four_parts():
 def test_no_installments():
     with pytest.raises(DateError):
         installments(100, 1, "2024-01-01", 0)
+
+
+def test_less_than_no_installments():
+    with pytest.raises(DateError):
+        installments(100, 1, "2024-01-01", -3)

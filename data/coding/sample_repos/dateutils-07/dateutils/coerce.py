@@ -30,3 +30,9 @@ def make_date(year: int, month: int, day: int) -> date:
         return date(year, month, day)
     except ValueError as error:
         raise DateError(f"{year}-{month}-{day}: {error}") from None
+
+
+def require_count(count: int) -> None:
+    """Raise DateError unless a number of parts, steps or dates is at least 1."""
+    if count < 1:
+        raise DateError(f"a count begins at 1, not {count}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from dateutils.coerce import DateError, Day, as_date
+from dateutils.coerce import DateError, Day, as_date, require_count
 from dateutils.spans import Span
 from dateutils.weeks import SATURDAY, SUNDAY
 
@@ -55,3 +55,19 @@ class WorkCalendar:
             return day
         later = self.add_workdays(day, 1)
         return later if later.month == day.month else self.add_workdays(day, -1)
+
+    def milestones(self, start: Day, end: Day, count: int) -> list[date]:
+        """Return so many work days from start up to, and without, end, as evenly spread as can be.
+
+        The last one is the last work day of the time. Raises DateError for a count below 1, and if there are
+        not so many work days.
+        """
+        require_count(count)
+        days = [day for day in Span(start, end) if self.is_workday(day)]
+        if len(days) < count:
+            raise DateError(f"only {len(days)} work days for {count} milestones")
+        found = []
+        for number in range(count):
+            position = (number + 1) * len(days) // count - 1
+            found.append(days[position])
+        return found

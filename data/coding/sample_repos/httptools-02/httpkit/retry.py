@@ -29,4 +29,4 @@ def delay(response: Response, attempt: int) -> int:
     asked = response.headers.get("Retry-After")
     if asked is None:
         return backoff(attempt)
-    return max(backoff(attempt), parse_seconds(asked))
+    return max(backoff(attempt), seconds_to_ms(parse_seconds(asked)))

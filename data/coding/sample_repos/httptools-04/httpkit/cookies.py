@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from httpkit.clock import parse_seconds, seconds_to_ms
+from httpkit.clock import ms_to_seconds, parse_seconds, seconds_to_ms
 from httpkit.errors import BadHeader
 from httpkit.urls import parse_url
 
@@ -68,10 +68,42 @@ class Jar:
 
     def header(self, url: str, now: int) -> str:
         """Return the Cookie value for a request, longer paths first; "" if there is nothing to send."""
-        valid = [
-            cookie
-            for cookie in self._cookies.values()
-            if cookie.matches(url) and (cookie.expires is None or now < cookie.expires)
-        ]
+        self._drop_expired(now)
+        valid = [cookie for cookie in self._cookies.values() if cookie.matches(url)]
         valid.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in valid)
+
+    def count(self, now: int) -> int:
+        """Return how many cookies there are."""
+        self._drop_expired(now)
+        return len(self._cookies)
+
+    def forget(self, domain: str, now: int) -> int:
+        """Take out all cookies of a domain and of what is below it; returns their number."""
+        self._drop_expired(now)
+        domain = domain.lstrip(".").lower()
+        keys = [key for key in self._cookies if key[0] == domain or key[0].endswith("." + domain)]
+        for key in keys:
+            del self._cookies[key]
+        return len(keys)
+
+    def lines(self, now: int) -> list[str]:
+        """Return the cookies as lines of a text file, by domain, path and name.
+
+        Each line has the domain (with a dot in front if it holds for all below), the path, "secure" or "any", the
+        seconds that are left or "-" if it never expires, the name and the value, with tabs between.
+        """
+        self._drop_expired(now)
+        found = []
+        for key in sorted(self._cookies):
+            cookie = self._cookies[key]
+            domain = cookie.domain if cookie.host_only else "." + cookie.domain
+            left = "-" if cookie.expires is None else str(ms_to_seconds(cookie.expires - now))
+            secure = "secure" if cookie.secure else "any"
+            found.append("\t".join([domain, cookie.path, secure, left, cookie.name, cookie.value]))
+        return found
+
+    def _drop_expired(self, now: int) -> None:
+        for key, cookie in list(self._cookies.items()):
+            if cookie.expires is not None and cookie.expires <= now:
+                del self._cookies[key]

@@ -80,3 +80,51 @@ def test_should_retry():
     assert not should_retry(post, Response(503), 1)
     assert should_retry(post, Response(429), 1)
     assert not should_retry(get, Response(503), 3)
+
+
+@pytest.fixture
+def jar():
+    """A cookie that stays and one that ends after 60 seconds, in two domains."""
+    jar = Jar()
+    jar.store("id=7; Path=/", URL, 0)
+    jar.store("ad=x; Path=/; Domain=shop.example; Max-Age=60; Secure", "https://ads.shop.example/", 0)
+    return jar
+
+
+def test_count(jar):
+    assert jar.count(59_999) == 2
+
+
+def test_count_without_expired(jar):
+    assert jar.count(60_000) == 1
+
+
+def test_count_without_expired_in_an_empty_jar():
+    jar = Jar()
+    jar.store("id=7; Max-Age=1", URL, 0)
+    assert (jar.count(999), jar.count(1_000)) == (1, 0)
+
+
+def test_forget(jar):
+    jar.store("id=8", "http://other.example/", 0)
+    assert jar.forget("Shop.example", 0) == 2
+    assert jar.count(0) == 1
+
+
+def test_forget_does_not_count_expired(jar):
+    assert jar.forget("shop.example", 60_000) == 1
+
+
+def test_lines(jar):
+    assert jar.lines(15_000) == [
+        ".shop.example\t/\tsecure\t45\tad\tx",
+        "shop.example\t/\tany\t-\tid\t7",
+    ]
+
+
+def test_lines_without_expired(jar):
+    assert jar.lines(61_000) == ["shop.example\t/\tany\t-\tid\t7"]
+
+
+def test_no_line_at_the_end_of_a_cookie(jar):
+    assert len(jar.lines(60_000)) == 1

@@ -79,4 +79,4 @@ def decide(response: Response, now: int, asked: Headers | None = None) -> str:
         if not bearable or late <= seconds_to_ms(parse_seconds(bearable)):
             return "use"
     grace = parse_seconds(known.get("stale-while-revalidate", "0"))
-    return "use and refresh" if late < grace else "ask"
+    return "use and refresh" if late < seconds_to_ms(grace) else "ask"

@@ -100,5 +100,9 @@ def test_decide_while_revalidating():
     assert decision("max-age=60, stale-while-revalidate=20", 80_000) == "ask"
 
 
+def test_decide_at_the_end_of_revalidating():
+    assert decision("max-age=60, stale-while-revalidate=20", 79_999) == "use and refresh"
+
+
 def test_decide_must_revalidate():
     assert decision("max-age=60, must-revalidate, stale-while-revalidate=20", 61_000) == "ask"

@@ -82,3 +82,17 @@ def test_merge_uneven_parts():
 
 def test_merge_of_nothing():
     assert stats.Running().merge(stats.Running()).count == 0
+
+
+def test_mean_error():
+    assert stats.mean_error([1, 2, 3], [1, 4, 2]) == 1
+
+
+def test_mean_error_of_different_lengths():
+    with pytest.raises(DomainError):
+        stats.mean_error([1, 2], [1, 2, 3])
+
+
+def test_mean_error_of_a_longer_first_list():
+    with pytest.raises(DomainError):
+        stats.mean_error([1, 2, 3], [1])

@@ -35,7 +35,7 @@ def add(p, q):
 
 def subtract(p, q):
     """The first polynomial less the second."""
-    return [a - b for a, b in zip_longest(p, q, fillvalue=0)]
+    return trim([a - b for a, b in zip_longest(p, q, fillvalue=0)])
 
 
 def multiply(p, q):

@@ -32,6 +32,10 @@ def test_subtract_itself():
     assert polynomial.subtract([1, 2, 3], [1, 2, 3]) == []
 
 
+def test_degree_of_difference():
+    assert polynomial.degree(polynomial.subtract([0, 2, 0, 1], [1, 0, 0, 1])) == 1
+
+
 def test_multiply():
     assert polynomial.multiply([1, 1], [1, -1]) == [1, 0, -1]
 

@@ -64,3 +64,25 @@ def count_roots(coefficients, low, high):
         values = [value for value in (evaluate(member, x) for member in chain) if value]
         changes.append(sum(1 for left, right in zip(values, values[1:]) if left * right < 0))
     return changes[0] - changes[1]
+
+
+def area_under(xs, ys, low=None, high=None):
+    """Area between the x axis and the straight lines through the points (xs[i], ys[i]), from low to high.
+
+    The xs ascend; low and high are the first and the last of them unless given, and lie between those. Raises
+    DomainError for less than two points, different lengths, and limits outside.
+    """
+    require_same_length(xs, ys)
+    points = require_values(zip(xs, ys), least=2)
+    low = points[0][0] if low is None else low
+    high = points[-1][0] if high is None else high
+    if not points[0][0] <= low <= high <= points[-1][0]:
+        raise DomainError(f"no points from {low} to {high}")
+    total = 0.0
+    for (x1, y1), (x2, y2) in zip(points, points[1:]):
+        start, end = max(x1, low), min(x2, high)
+        if start < end:
+            slope = (y2 - y1) / (x2 - x1)
+            middle = y1 + slope * ((start + end) / 2 - x1)
+            total += middle * (end - start)
+    return total

@@ -64,3 +64,23 @@ def test_inverse_mod_does_not_exist():
 
 def test_inverse_mod_gives_one():
     assert all(value * numbers.inverse_mod(value, 101) % 101 == 1 for value in range(1, 101))
+
+
+def test_common_remainder():
+    assert numbers.common_remainder([2, 3, 2], [3, 5, 7]) == 23
+    assert numbers.common_remainder([0], [4]) == 0
+
+
+def test_common_remainder_with_a_common_factor():
+    with pytest.raises(DomainError):
+        numbers.common_remainder([1, 2], [4, 6])
+
+
+def test_common_remainder_without_a_modulus():
+    with pytest.raises(DomainError):
+        numbers.common_remainder([2, 3, 2], [3, 5])
+
+
+def test_common_remainder_without_a_remainder():
+    with pytest.raises(DomainError):
+        numbers.common_remainder([2], [3, 5])

@@ -60,7 +60,7 @@ def divide(p, q):
         quotient[shift] = factor
         for index, coefficient in enumerate(q):
             rest[shift + index] -= factor * coefficient
-    return trim(quotient), rest
+    return trim(quotient), trim(rest)
 
 
 def common_divisor(p, q):

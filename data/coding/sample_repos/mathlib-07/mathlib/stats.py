@@ -57,6 +57,12 @@ def correlation(xs, ys):
     return covariance(xs, ys) / spread
 
 
+def mean_error(xs, ys):
+    """Mean absolute difference of paired values. Raises DomainError for lists of different lengths."""
+    require_same_length(xs, ys)
+    return mean([abs(x - y) for x, y in zip(xs, ys)])
+
+
 def regression(xs, ys):
     """Slope and intercept of the least-squares line."""
     slope = covariance(xs, ys) / variance(xs)

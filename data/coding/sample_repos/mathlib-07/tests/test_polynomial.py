@@ -50,8 +50,19 @@ def test_divide_with_remainder():
     assert rest == [2]
 
 
+def test_divide_without_remainder():
+    quotient, rest = polynomial.divide([-1, 0, 1], [1, 1])
+    assert quotient == [-1, 1]
+    assert rest == []
+
+
 def test_divide_by_larger_degree():
     assert polynomial.divide([1, 2], [0, 0, 1]) == ([], [1, 2])
+
+
+def test_divide_remainder_degree_drops():
+    _, rest = polynomial.divide([3, 0, 0, 2], [0, 0, 2])
+    assert polynomial.degree(rest) == 0
 
 
 def test_divide_by_zero():

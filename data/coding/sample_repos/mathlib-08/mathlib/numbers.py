@@ -2,7 +2,7 @@
 
 import math
 
-from mathlib.errors import DomainError
+from mathlib.errors import DomainError, require_same_length, require_values
 
 
 def is_prime(n):
@@ -74,3 +74,23 @@ def inverse_mod(value, modulus):
     if g != 1:
         raise DomainError(f"{value} has no inverse modulo {modulus}")
     return x % modulus
+
+
+def common_remainder(xs, ys):
+    """The least number >= 0 that leaves the remainder xs[i] when divided by ys[i], for all i.
+
+    The moduli have no common factors. Raises DomainError where they do, for a modulus below 2, without any modulus
+    and for different lengths.
+    """
+    require_same_length(xs, ys)
+    moduli = require_values(ys)
+    result, step = 0, 1
+    for remainder, modulus in zip(xs, moduli):
+        if modulus < 2:
+            raise DomainError(f"a modulus is at least 2, got {modulus}")
+        if math.gcd(step, modulus) != 1:
+            raise DomainError(f"{modulus} shares a factor with another modulus")
+        while result % modulus != remainder % modulus:
+            result += step
+        step *= modulus
+    return result

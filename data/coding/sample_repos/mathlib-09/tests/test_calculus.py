@@ -69,3 +69,28 @@ def test_count_roots_of_constant_with_zeros():
 def test_count_roots_of_zero():
     with pytest.raises(DomainError):
         calculus.count_roots([0, 0], -1, 1)
+
+
+def test_area_under():
+    assert calculus.area_under([0, 1, 3], [0, 2, 2]) == 5
+    assert calculus.area_under([0, 1, 3], [0, 2, 2], low=0.5, high=2) == pytest.approx(2.75)
+
+
+def test_area_under_outside():
+    with pytest.raises(DomainError):
+        calculus.area_under([0, 1], [1, 1], high=2)
+
+
+def test_area_under_one_point():
+    with pytest.raises(DomainError):
+        calculus.area_under([0], [1])
+
+
+def test_area_under_with_a_missing_value():
+    with pytest.raises(DomainError):
+        calculus.area_under([0, 1, 2], [1, 1])
+
+
+def test_area_under_with_a_missing_place():
+    with pytest.raises(DomainError):
+        calculus.area_under([0, 1], [1, 1, 5])

@@ -96,3 +96,96 @@ def test_overdue():
     task = TaskStore().create("a", due=date(2024, 5, 10))
     assert not task.is_overdue(date(2024, 5, 10))
     assert task.is_overdue(date(2024, 5, 11))
+
+
+@pytest.fixture
+def seen():
+    """A store of four tasks, and a function that tells whether it was touched since the last time."""
+    store = chain(3)
+    store.create("party", labels=["fun"], due=date(2024, 5, 20))
+    known = [store.revision]
+
+    def touched():
+        known.append(store.revision)
+        return known[-1] > known[-2]
+
+    return store, touched
+
+
+def test_creating_and_removing_touch(seen):
+    store, touched = seen
+    store.create("more")
+    assert touched()
+    store.remove(1)
+    assert touched()
+    store.with_label("fun")
+    assert not touched()
+
+
+def test_adding_a_label_touches(seen):
+    store, touched = seen
+    store.add_label(1, "Home Office")
+    assert touched()
+
+
+def test_renaming_a_label_touches(seen):
+    store, touched = seen
+    store.add_label(1, "work")
+    touched()
+    store.rename_label("work", "job")
+    assert touched()
+
+
+def test_adding_a_label_once_more_touches(seen):
+    store, touched = seen
+    store.add_label(4, "party")
+    store.add_label(2, "party")
+    assert store.revision == 6 and touched()
+
+
+def test_dropping_a_label_touches(seen):
+    store, touched = seen
+    store.drop_label(4, "fun")
+    assert touched()
+
+
+def test_depending_touches(seen):
+    store, touched = seen
+    store.depend(4, 1)
+    assert touched()
+
+
+def test_a_circle_does_not_touch(seen):
+    store, touched = seen
+    with pytest.raises(CycleError):
+        store.depend(1, 3)
+    assert not touched()
+
+
+def test_reschedule(seen):
+    store, _ = seen
+    assert ids(store.reschedule(7)) == [4]
+    assert store.get(4).due == date(2024, 5, 27)
+    assert store.reschedule(7, label="work") == store.reschedule(7, after=date(2024, 5, 27)) == []
+
+
+def test_rescheduling_touches(seen):
+    store, touched = seen
+    store.reschedule(1, label="Fun")
+    assert touched()
+
+
+def test_rescheduling_twice_touches_twice(seen):
+    store, touched = seen
+    store.reschedule(1)
+    assert touched()
+    store.reschedule(-1)
+    assert touched()
+
+
+def test_dropping_a_label_twice_touches(seen):
+    store, touched = seen
+    store.add_label(1, "fun")
+    touched()
+    store.drop_label(1, "FUN")
+    assert touched() and store.revision == 6

@@ -14,7 +14,7 @@ def hours_by_person(store: TaskStore) -> dict[str, float]:
         if task.is_open:
             owner = task.assignee or "-"
             minutes[owner] = minutes.get(owner, 0) + task.remaining
-    return {owner: total for owner, total in sorted(minutes.items())}
+    return {owner: to_hours(total) for owner, total in sorted(minutes.items())}
 
 
 def spent_hours(store: TaskStore, first: date, last: date) -> float:

@@ -76,6 +76,18 @@ def test_hours_by_person(store):
     assert hours_by_person(store) == {"ann-lee": 5.5, "bob": 0.5}
 
 
+def test_hours_of_nobody():
+    store = TaskStore()
+    store.create("a", estimate=2)
+    assert hours_by_person(store) == {"-": 2.0}
+
+
+def test_hours_of_started_work(store):
+    store.get(3).log_time(1, DAY)
+    move(store, 1, "dropped", DAY)
+    assert hours_by_person(store)["ann-lee"] == 3.0
+
+
 def test_spent_hours(store):
     store.get(1).log_time(1.5, date(2024, 5, 1))
     store.get(2).log_time(0.25, date(2024, 5, 31))

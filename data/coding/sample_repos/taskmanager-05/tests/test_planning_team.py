@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from taskmanager import TaskStore, Team
+from taskmanager import TaskError, TaskStore, Team
 from taskmanager.models import DONE
 from taskmanager.planning import finish_times, next_tasks
 from taskmanager.team import assigned_to, hand_over
@@ -137,9 +137,43 @@ def test_suggest_by_label_as_typed(history, team):
     assert team.suggest(history, 7, 2, label="Tax Law") == ["cem", "bob", "ann-lee"]
 
 
+def test_suggest_by_label_in_capitals_for_somebody_else(history, team):
+    assert team.suggest(history, 7, 2, label="TAX LAW", avoid=["ANN LEE"]) == ["cem", "bob"]
+
+
 def test_suggest_only_who_has_time(history, team):
     assert team.suggest(history, 7, 1) == ["bob", "cem"]
 
 
 def test_suggest_without_those_to_avoid(history, team):
     assert team.suggest(history, 7, 2, avoid=["Ann  Lee"]) == ["bob", "cem"]
+
+
+def test_adding_people_touches(team):
+    assert team.revision == 2
+    team.add("Bob", 4)
+    assert team.revision == 3
+
+
+def test_scale(team):
+    team.scale(0.5)
+    assert (team.capacity("Ann Lee"), team.capacity("Bob")) == (180, 240)
+    team.scale(2, ["bob"])
+    assert (team.capacity("Ann Lee"), team.capacity("Bob")) == (180, 480)
+
+
+def test_scale_for_somebody_unknown(team):
+    with pytest.raises(TaskError):
+        team.scale(0.5, ["Bob", "Cem"])
+    assert (team.capacity("Bob"), team.revision) == (480, 2)
+
+
+def test_scaling_touches(team):
+    team.scale(0.5)
+    assert team.revision == 3
+
+
+def test_scaling_one_person_touches(team):
+    team.scale(0.8, ["Ann Lee"])
+    team.scale(1.25, ["Ann Lee"])
+    assert team.revision == 4

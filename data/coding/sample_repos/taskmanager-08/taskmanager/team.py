@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from math import ceil
 
+from taskmanager.changes import Counted
 from taskmanager.effort import to_hours, to_minutes
 from taskmanager.errors import TaskError
 from taskmanager.naming import key
 from taskmanager.store import TaskStore
 
 
-class Team:
+class Team(Counted):
     """Daily capacity by person."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._capacity: dict[str, int] = {}
 
     def add(self, person: str, hours_per_day: float = 8) -> None:
@@ -20,6 +22,21 @@ class Team:
         if hours_per_day <= 0:
             raise TaskError(f"{person} needs more than {hours_per_day} hours a day")
         self._capacity[key(person)] = to_minutes(hours_per_day)
+        self.touch()
+
+    def scale(self, share: float, people: Iterable[str] | None = None) -> None:
+        """Change the hours of some people, or of all, to a share of what they are (half-time is 0.5).
+
+        Raises TaskError for a share that is not positive and for somebody unknown; then nothing changes.
+        """
+        if share <= 0:
+            raise TaskError(f"nobody can work {share} times as much")
+        names = self.members() if people is None else [key(person) for person in people]
+        for name in names:
+            if name not in self._capacity:
+                raise TaskError(f"{name} is not in the team")
+        for name in names:
+            self._capacity[name] = round(self._capacity[name] * share)
 
     def members(self) -> list[str]:
         """Return the keys of all persons in alphabetical order."""
@@ -81,5 +98,5 @@ def hand_over(store: TaskStore, giver: str, taker: str) -> int:
     """Give all open tasks of one person to another; returns their number."""
     tasks = [task for task in assigned_to(store, giver) if task.is_open]
     for task in tasks:
-        task.assignee = taker
+        task.assignee = key(taker)
     return len(tasks)

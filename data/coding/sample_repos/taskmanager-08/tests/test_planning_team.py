@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from taskmanager import TaskStore, Team
+from taskmanager import TaskError, TaskStore, Team
 from taskmanager.models import DONE
 from taskmanager.planning import finish_times, next_tasks
 from taskmanager.team import assigned_to, hand_over
@@ -107,6 +107,12 @@ def test_hand_over_arrives(store):
     assert ids(assigned_to(store, "Bob")) == [1, 2, 3]
 
 
+def test_hand_over_to_a_full_name(store, team):
+    hand_over(store, "Bob", "Ann Lee")
+    assert store.get(3).assignee == "ann-lee"
+    assert team.free_hours(store, "Ann Lee", 2) == 3.5
+
+
 @pytest.fixture
 def history(store, team):
     """Three finished tasks, and the open one number 7 that nobody has yet."""
@@ -141,3 +147,27 @@ def test_suggest_only_who_has_time(history, team):
 
 def test_suggest_without_those_to_avoid(history, team):
     assert team.suggest(history, 7, 2, avoid=["Ann  Lee"]) == ["bob", "cem"]
+
+
+def test_adding_people_touches(team):
+    assert team.revision == 2
+    team.add("Bob", 4)
+    assert team.revision == 3
+
+
+def test_scale(team):
+    team.scale(0.5)
+    assert (team.capacity("Ann Lee"), team.capacity("Bob")) == (180, 240)
+    team.scale(2, ["bob"])
+    assert (team.capacity("Ann Lee"), team.capacity("Bob")) == (180, 480)
+
+
+def test_scale_for_somebody_unknown(team):
+    with pytest.raises(TaskError):
+        team.scale(0.5, ["Bob", "Cem"])
+    assert (team.capacity("Bob"), team.revision) == (480, 2)
+
+
+def test_scaling_touches(team):
+    team.scale(0.5)
+    assert team.revision == 3

@@ -2,13 +2,15 @@
 
 from textprocessor.errors import TextError
 from textprocessor.folding import fold
+from textprocessor.kept import Kept
 from textprocessor.tokens import Span, tokenize
 
 
-class Glossary:
+class Glossary(Kept):
     """Explanations of terms; a term is one word or several."""
 
     def __init__(self, terms=None):
+        super().__init__()
         self._entries = {}  # words of the term, folded -> (spelling, explanation)
         for term, explanation in (terms or {}).items():
             self.define(term, explanation)
@@ -26,6 +28,16 @@ class Glossary:
         if not key:
             raise TextError(f"no word in the term {term!r}")
         self._entries[key] = (term, explanation)
+        self._changed()
+
+    def forget(self, term):
+        """Take a term out; nothing happens if it is not there."""
+        self._entries.pop(self._key(term), None)
+        self._changed()
+
+    def terms(self):
+        """All terms as they were defined, in alphabetical order."""
+        return self._keep("terms", lambda: sorted(spelling for spelling, _ in self._entries.values()))
 
     def explain(self, term):
         """The explanation of a term, or None."""

@@ -17,6 +17,10 @@ def test_widest_with_wide_characters():
     assert layout.widest(["abc", "日本"]) == 4
 
 
+def test_widest_with_combining_marks():
+    assert layout.widest(["e\u0301te\u0301", "ab"]) == 3
+
+
 def test_widest_of_nothing():
     assert layout.widest([]) == 0
 

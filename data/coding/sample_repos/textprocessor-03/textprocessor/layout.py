@@ -16,7 +16,7 @@ def width(text):
 
 def widest(texts):
     """The columns that the widest of the texts takes; none for no text."""
-    return max((len(text) for text in texts), default=0)
+    return max((width(text) for text in texts), default=0)
 
 
 def pad(text, columns, align="left"):

@@ -2,13 +2,15 @@
 
 from textprocessor.errors import TextError
 from textprocessor.folding import fold
+from textprocessor.kept import Kept
 from textprocessor.tokens import words
 
 
-class Index:
+class Index(Kept):
     """Documents by name, and which words occur in which of them."""
 
     def __init__(self):
+        super().__init__()
         self._documents = {}  # name -> text
         self._places = {}  # folded word -> names of the documents
 
@@ -22,6 +24,7 @@ class Index:
         self._documents[name] = text
         for word in words(text):
             self._places.setdefault(fold(word), set()).add(name)
+        self._changed()
 
     def remove(self, name):
         """Remove a document. Raises TextError if there is none of that name."""
@@ -32,10 +35,43 @@ class Index:
             names.discard(name)
             if not names:
                 self._places.pop(fold(word), None)
+        self._changed()
+
+    def rename(self, old, new):
+        """Give a document another name. Raises TextError if there is none of the old, or one of the new name."""
+        if old not in self._documents:
+            raise TextError(f"no document {old!r}")
+        if new in self._documents:
+            raise TextError(f"there is a document {new!r}")
+        self._documents[new] = self._documents.pop(old)
+        for names in self._places.values():
+            if old in names:
+                names.discard(old)
+                names.add(new)
+
+    def merge(self, other, prefix=""):
+        """Take in the documents of another index under their names with a prefix; returns how many those are.
+
+        Raises TextError, and takes none, if a name is taken.
+        """
+        names = {name: prefix + name for name in other._documents}
+        taken = [new for new in names.values() if new in self._documents]
+        if taken:
+            raise TextError(f"there is a document {min(taken)!r}")
+        for old, new in names.items():
+            self._documents[new] = other._documents[old]
+        for word, places in other._places.items():
+            self._places.setdefault(word, set()).update(names[old] for old in places)
+        self._changed()
+        return len(names)
+
+    def names(self):
+        """The names of all documents, sorted."""
+        return self._keep("names", lambda: sorted(self._documents))
 
     def vocabulary(self):
         """All words that occur in a document, folded and sorted."""
-        return sorted(self._places)
+        return self._keep("vocabulary", lambda: sorted(self._places))
 
     def find(self, query):
         """Names of the documents that hold every word of the query, sorted; none for a query without words."""
@@ -60,7 +96,7 @@ class Index:
         for word in without:
             unwanted |= self._places.get(fold(word), set())
         scores = {}
-        for key in set(words(query)):
+        for key in {fold(word) for word in words(query)}:
             names = self._places.get(key, set())
             for name in names - unwanted:
                 share = len(names) / len(self._documents)

@@ -126,6 +126,11 @@ def test_framed_with_wide_title():
     assert layout.framed("some text", "日本") == "┌─ 日本 ────┐\n│ some text │\n└───────────┘"
 
 
+def test_framed_with_combining_marks():
+    top, _, bottom = layout.framed("x", "e\u0301te\u0301").split("\n")
+    assert layout.width(top) == layout.width(bottom)
+
+
 def test_framed_without_room():
     with pytest.raises(TextError):
         layout.framed("a", columns=4)

@@ -138,3 +138,59 @@ def test_ranked_with_accents():
 
 def test_ranked_one_word_in_two_spellings():
     assert shelf().ranked("milk Zoë zoe") == shelf().ranked("milk zoe")
+
+
+def test_names_and_vocabulary_after_each_change():
+    index = Index()
+    assert index.names() == index.vocabulary() == []
+    index.add("a", "one")
+    assert (index.names(), index.vocabulary()) == (["a"], ["one"])
+    index.add("b", "two")
+    index.remove("a")
+    assert (index.names(), index.vocabulary()) == (["b"], ["two"])
+
+
+def test_rename():
+    index = library()
+    index.rename("menu", "card")
+    assert index.find("brulee") == ["card"]
+    assert index.names() == ["card", "note"]
+
+
+def test_names_after_renaming():
+    index = library()
+    assert index.names() == ["menu", "note"]
+    index.rename("note", "list")
+    assert index.names() == ["list", "menu"]
+
+
+def test_names_after_renaming_twice():
+    index = library()
+    index.rename("note", "list")
+    assert index.names() == ["list", "menu"]
+    index.rename("list", "note")
+    assert index.names() == ["menu", "note"]
+
+
+def test_rename_to_a_taken_name():
+    with pytest.raises(TextError):
+        library().rename("menu", "note")
+
+
+def test_merge():
+    index = library()
+    assert index.merge(library(), "old-") == 2
+    assert index.find("milk") == ["note", "old-note"]
+
+
+def test_vocabulary_after_merging():
+    index, other = library(), Index()
+    assert "zebra" not in index.vocabulary()
+    other.add("zoo", "zebra")
+    index.merge(other)
+    assert index.complete("zeb") == ["zebra"]
+
+
+def test_merge_with_a_taken_name():
+    with pytest.raises(TextError):
+        library().merge(library())

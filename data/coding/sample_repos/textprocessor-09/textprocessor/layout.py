@@ -94,7 +94,7 @@ def framed(text, title="", columns=None, padding=1):
     if inner < 1:
         raise TextError(f"no room in a frame of {columns} columns")
     label = f" {cut(title, inner - 2)} " if title else ""
-    top = "┌" + "─" * padding + label + "─" * (inner - len(label) + padding) + "┐"
+    top = "┌" + "─" * padding + label + "─" * (inner - width(label) + padding) + "┐"
     body = []
     for line in lines:
         shown = pad(cut(line, inner), inner)

@@ -86,3 +86,8 @@ def test_installments_of_half_a_cent_in_four_parts():
 def test_no_installments():
     with pytest.raises(DateError):
         installments(100, 1, "2024-01-01", 0)
+
+
+def test_less_than_no_installments():
+    with pytest.raises(DateError):
+        installments(100, 1, "2024-01-01", -3)

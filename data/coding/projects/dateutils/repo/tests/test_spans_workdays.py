@@ -101,3 +101,53 @@ def test_roll(calendar):
 
 def test_roll_stays_in_the_month(calendar):
     assert calendar.roll("2024-03-31") == date(2024, 3, 29)
+
+
+def test_head():
+    assert MAY.head(2) == Span("2024-05-01", "2024-05-03")
+    assert MAY.head(99) == MAY
+
+
+def test_head_of_nothing():
+    with pytest.raises(DateError):
+        MAY.head(0)
+
+
+def test_split():
+    assert [len(part) for part in MAY.split(3)] == [10, 10, 11]
+    assert MAY.split(1) == [MAY]
+
+
+def test_split_into_nothing():
+    with pytest.raises(DateError):
+        MAY.split(0)
+
+
+def test_split_into_less_than_nothing():
+    with pytest.raises(DateError):
+        MAY.split(-2)
+
+
+def test_milestones(calendar):
+    days = calendar.milestones("2024-05-01", "2024-06-01", 3)
+    assert days == [date(2024, 5, 13), date(2024, 5, 22), date(2024, 5, 31)]
+
+
+def test_too_many_milestones(calendar):
+    with pytest.raises(DateError):
+        calendar.milestones("2024-05-04", "2024-05-07", 2)
+
+
+def test_no_milestones(calendar):
+    with pytest.raises(DateError):
+        calendar.milestones("2024-05-01", "2024-06-01", 0)
+
+
+def test_less_than_no_milestones(calendar):
+    with pytest.raises(DateError):
+        calendar.milestones("2024-05-01", "2024-06-01", -1)
+
+
+def test_head_of_no_day_of_a_short_span():
+    with pytest.raises(DateError):
+        Span("2024-05-01", "2024-05-02").head(0)

@@ -1,8 +1,9 @@
 """The collection of tasks, with an index by label."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 
+from taskmanager.changes import Counted
 from taskmanager.effort import to_minutes
 from taskmanager.errors import CycleError, TaskError, UnknownTask
 from taskmanager.graph import find_cycle
@@ -10,10 +11,11 @@ from taskmanager.models import Task
 from taskmanager.naming import key, keys
 
 
-class TaskStore:
+class TaskStore(Counted):
     """Tasks by id; iterating gives them in the order of their ids."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._tasks: dict[int, Task] = {}
         self._by_label: dict[str, set[int]] = {}
         self._last_id = 0
@@ -72,6 +74,7 @@ class TaskStore:
         self._tasks[task.id] = task
         for label in task.labels:
             self._by_label.setdefault(label, set()).add(task.id)
+        self.touch()
         return task
 
     def get(self, task_id: int) -> Task:
@@ -88,6 +91,7 @@ class TaskStore:
             self._unindex(label, task_id)
         for other in self:
             other.depends.discard(task_id)
+        self.touch()
         return self._tasks.pop(task_id)
 
     def with_label(self, label: str) -> list[Task]:
@@ -103,12 +107,14 @@ class TaskStore:
         name = key(label)
         self.get(task_id).labels.add(name)
         self._by_label.setdefault(name, set()).add(task_id)
+        self.touch()
 
     def drop_label(self, task_id: int, label: str) -> None:
         """Take a label off a task; nothing happens when it has none."""
         name = key(label)
         self.get(task_id).labels.discard(name)
         self._unindex(name, task_id)
+        self.touch()
 
     def rename_label(self, old: str, new: str) -> int:
         """Rename a label on all its tasks and return their number.
@@ -130,6 +136,25 @@ class TaskStore:
         if cycle:
             raise CycleError(" -> ".join(str(number) for number in cycle))
         task.depends.add(needed.id)
+        self.touch()
+
+    def reschedule(self, days: int, *, label: str | None = None, after: date | None = None) -> list[Task]:
+        """Move the due days of open tasks by a number of days, and return the tasks that were moved.
+
+        Only those with a label, if one is given, and only those that are due after a day, if one is given.
+        """
+        moved = []
+        for task in self:
+            if not task.is_open or task.due is None:
+                continue
+            if label is not None and not task.has_label(label):
+                continue
+            if after is not None and task.due <= after:
+                continue
+            task.due += timedelta(days=days)
+            moved.append(task)
+        self.touch()
+        return moved
 
     def _unindex(self, label: str, task_id: int) -> None:
         tasks = self._by_label.get(label, set())

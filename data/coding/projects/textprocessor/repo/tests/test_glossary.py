@@ -66,3 +66,35 @@ def test_find_longest_defined_first():
 
 def test_find_nothing():
     assert Glossary({"cache": ""}).find("") == []
+
+
+def test_terms():
+    assert Glossary({"queue": "", "cache": ""}).terms() == ["cache", "queue"]
+
+
+def test_terms_after_a_definition():
+    glossary = Glossary({"queue": ""})
+    assert glossary.terms() == ["queue"]
+    glossary.define("cache", "a fast copy")
+    assert glossary.terms() == ["cache", "queue"]
+
+
+def test_terms_after_a_new_spelling():
+    glossary = Glossary({"queue": ""})
+    assert glossary.terms() == ["queue"]
+    glossary.define("Queue", "")
+    assert glossary.terms() == ["Queue"]
+
+
+def test_terms_after_forgetting():
+    glossary = Glossary({"queue": "", "cache": ""})
+    assert glossary.terms() == ["cache", "queue"]
+    glossary.forget("CACHE")
+    assert glossary.terms() == ["queue"]
+
+
+def test_terms_after_forgetting_all():
+    glossary = Glossary({"queue": ""})
+    assert glossary.terms() == ["queue"]
+    glossary.forget("queue")
+    assert glossary.terms() == []
