@@ -91,3 +91,10 @@ def test_terms_after_forgetting():
     assert glossary.terms() == ["cache", "queue"]
     glossary.forget("CACHE")
     assert glossary.terms() == ["queue"]
+
+
+def test_terms_after_forgetting_all():
+    glossary = Glossary({"queue": ""})
+    assert glossary.terms() == ["queue"]
+    glossary.forget("queue")
+    assert glossary.terms() == []

@@ -33,6 +33,7 @@ class Glossary(Kept):
     def forget(self, term):
         """Take a term out; nothing happens if it is not there."""
         self._entries.pop(self._key(term), None)
+        self._changed()
 
     def terms(self):
         """All terms as they were defined, in alphabetical order."""

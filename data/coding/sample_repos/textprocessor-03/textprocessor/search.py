@@ -35,7 +35,6 @@ class Index(Kept):
             names.discard(name)
             if not names:
                 self._places.pop(fold(word), None)
-        self._changed()
 
     def rename(self, old, new):
         """Give a document another name. Raises TextError if there is none of the old, or one of the new name."""

@@ -202,3 +202,17 @@ def test_names_after_merging_with_a_prefix():
 def test_merge_with_a_taken_name():
     with pytest.raises(TextError):
         library().merge(library())
+
+
+def test_names_after_removing():
+    index = library()
+    assert index.names() == ["menu", "note"]
+    index.remove("note")
+    assert index.names() == ["menu"]
+
+
+def test_complete_after_removing():
+    index = library()
+    assert index.complete("mi") == ["milk"]
+    index.remove("note")
+    assert index.complete("mi") == []
