@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from core.official_tasks import refuse_container
 from core.options import UsageError
 from envs_archive.coding.grading_rooms import GradingRooms
 from envs_archive.coding.swebench.checking import Checked, check
@@ -35,11 +34,10 @@ async def check_tasks(
     if not tasks.startswith(PREFIX):
         raise UsageError(f"--check_tasks takes --tasks {PREFIX}FILE: rows of SWE-bench")
     try:
-        source = load_source(tasks, repo_cache, environments)
         kind = probe(sandbox)
+        source = load_source(tasks, repo_cache, environments, images=kind.kind == "container")
     except (ValueError, SandboxUnavailable) as error:
         raise UsageError(str(error)) from error
-    refuse_container(kind)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "bases").mkdir(exist_ok=True)

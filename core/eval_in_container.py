@@ -16,6 +16,7 @@ from core.evaluation_files import BadOutcome, clear, read_kept, read_outcome
 from core.evaluation_process import HANGING, OVER_LIMITS, expected_episodes, run_subprocess
 from core.gateway.gateway import Gateway
 from core.grading_desk import GradingDesk, Key
+from core.image_rooms import ImageRooms
 from core.progress import Progress
 from core.together import of_shared
 from envs_archive.coding.swebench.sites import mounted
@@ -93,6 +94,7 @@ class Evaluator:
         split: ids of the update and the retrieve tasks.
         tasks, bases: complete tasks and prepared bases by id.
         progress: told what begins and ends.
+        images: where commands of tasks with an image run.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Evaluator:
         kind: SandboxKind,
         settings: EvaluationSettings,
         progress: Progress,
+        images: ImageRooms,
     ) -> None:
         self._run_dir = run_dir
         self._split = split
@@ -116,6 +119,7 @@ class Evaluator:
         self._kind = kind
         self._settings = settings
         self._progress = progress
+        self._images = images
         self._slots = asyncio.Semaphore(settings.concurrent_evaluations)
         self._collecting: asyncio.Future[list[Episode]] | None = None
 
@@ -242,7 +246,8 @@ class Evaluator:
         self._progress.began(folder.name, spec, self._desk.verdicts(folder.name).keys())
         result = None
         try:
-            result = await run_evaluation(spec, folder, self._gateway, self._desk, self._kind)
+            async with self._images.lend(spec, folder.name) as lent:
+                result = await run_evaluation(lent, folder, self._gateway, self._desk, self._kind)
             return result
         finally:
             self._progress.ended(folder.name, spec.design, result)
@@ -264,7 +269,8 @@ class Evaluator:
 
     def _public(self, task: str) -> dict[str, Any]:
         row = self._tasks[task].public(self._bases[task])
-        if self._tasks[task].official is not None:
+        official = self._tasks[task].official
+        if official is not None and not official.image:
             row["environment"] = mounted(self._tasks[task], self._bases[task], self._kind)
         return row
 

@@ -16,6 +16,7 @@ from core.grading_desk import Key
 from core.options import PROJECT_ROOT
 from evals.contract import EvalSpec
 from evals.utils.cgroups import new_group
+from evals.utils.container import end_container
 from evals.utils.sandbox import Limits, SandboxKind, View, sandboxed_argv
 from evals.utils.subprocesses import start_process
 
@@ -55,22 +56,26 @@ async def run_subprocess(
     ]
     own = (spec.design_path, spec.inner_path, spec.collection, spec.load_memory)
     visible += [Path(p) for p in own if p]
+    own_trees: dict[str, None] = {}
     for task in spec.update_tasks + spec.retrieve_tasks:
-        visible += [Path(task["base"]), *map(Path, (task.get("environment") or {}).get("folders", ()))]
+        environment = task.get("environment") or {}
+        visible += [Path(task["base"]), *map(Path, environment.get("folders", ()))]
+        own_trees |= dict.fromkeys(environment.get("trees", ()))
     view = View(
         readonly=tuple((path, str(path)) for path in dict.fromkeys(visible)),
-        writable=((folder, str(folder)),),
+        writable=((folder, str(folder)), *((Path(tree), tree) for tree in own_trees)),
         cwd=str(PROJECT_ROOT / "evals"),
         env={"ALMA_GATEWAY": str(gateway.socket_path), "ALMA_TOKEN": token, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     argv, env = sandboxed_argv(kind, [sys.executable, "-m", "launch", str(folder)], view, EVALUATION_LIMITS)
+    container = argv if kind.kind == "container" else None
     group = new_group(EVALUATION_LIMITS)
     if group is not None:
         argv = group.entering(argv)
     process = await start_process(
         *argv,
         env=env,
-        cwd=view.cwd,
+        cwd=view.cwd if container is None else gateway.socket_path.parent,  # podman may leave a file in it
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -81,7 +86,7 @@ async def run_subprocess(
     try:
         await asyncio.wait([hangs, ends], return_when=asyncio.FIRST_COMPLETED)
         if not ends.done():
-            await _stop(process)
+            await _stop(process, container)
             return HANGING, hangs.result()
         code = await process.wait()
         if group is not None and code != 0 and group.killed_for_memory():
@@ -91,7 +96,7 @@ async def run_subprocess(
         hangs.cancel()
         ends.cancel()
         if process.returncode is None:
-            await _stop(process)
+            await _stop(process, container)
         if group is not None:
             await asyncio.to_thread(group.remove)
 
@@ -123,8 +128,12 @@ async def _hangs(spec: EvalSpec, folder: Path, activity: Activity) -> str:
             return f"the evaluation ran longer than {total_s:g} s"
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End an evaluation and all it started: the sandbox's guard does that when it is asked politely."""
+async def _stop(process: asyncio.subprocess.Process, container: list[str] | None) -> None:
+    """End an evaluation and all it started: the sandbox's guard does that when it is asked politely.
+
+    Args:
+        container: the command line of the one it runs in, if any.
+    """
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -133,6 +142,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        if container is not None:
+            await asyncio.to_thread(end_container, container)
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:

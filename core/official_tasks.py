@@ -23,7 +23,8 @@ def official_tasks(options: Options, say: Say | None) -> dict[str, Task]:
     Raises:
         ValueError: the rows or the environments cannot be read, or no row can be used.
     """
-    source = load_source(options.tasks, options.repo_cache, options.environments)
+    images = options.sandbox == "container"
+    source = load_source(options.tasks, options.repo_cache, options.environments, images)
     if say is not None:
         for line in skipped(source.bad):
             say(line)
@@ -35,21 +36,15 @@ def official_tasks(options: Options, say: Say | None) -> dict[str, Task]:
     return {task.instance_id: task for task in source.tasks}
 
 
-def refuse_container(kind: SandboxKind) -> None:
-    """Raises:
-    UsageError: environments of this machine cannot be shown to a container, which has another system.
-    """
-    if kind.kind == "container":
-        raise UsageError("tasks with environments run in --sandbox bwrap or process, not in container")
-
-
 async def prepare_official(task: Task, base: Path, kind: SandboxKind, say: Say) -> None:
     """Make a task's base, unless it is there, and see that what it runs with is there.
 
     Raises:
         UsageError: it cannot be prepared; says how to find out which can.
     """
-    refuse_container(kind)
+    if bool(task.official.image) != (kind.kind == "container"):  # of a run that was begun in another sandbox
+        where = "container" if task.official.image else "bwrap or process"
+        raise UsageError(f"{task.instance_id} was read for --sandbox {where}: resume with it, or begin anew")
     try:
         await prepare_base(task, base, partial(install, task, kind=kind, say=say))
         await provide(task, base, kind, say)

@@ -21,6 +21,7 @@ from core.eval_in_container import EvaluationSettings, Evaluator, folder_name, m
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.ledger import totals
 from core.grading_desk import GradingDesk
+from core.image_rooms import ImageRooms
 from core.inputs import Inputs
 from core.official_tasks import official_tasks, prepare_official
 from core.options import MEMO_ARCHIVE, Options, UsageError
@@ -53,6 +54,7 @@ class Run:
     started: float
     inputs: Inputs
     memo_archive: Path
+    images: ImageRooms
     designs: list[dict[str, Any]] = field(default_factory=list)
 
     def design(self, name: str) -> Design:
@@ -102,6 +104,7 @@ class Run:
             self.kind,
             settings,
             self.progress,
+            self.images,
         )
 
     def spent(self) -> dict[str, tuple[int, float | None]]:
@@ -295,6 +298,8 @@ async def open_run(
                 progress.episode,
             )
             gateway.add_grader(desk.grade)
+            images = ImageRooms(folder / "trees", tasks, bases, kind, config)
+            gateway.add_commands(images.run)
             try:
                 await gateway.start()
             except sqlite3.Error as error:
@@ -317,6 +322,7 @@ async def open_run(
                     started,
                     inputs,
                     memo_archive,
+                    images,
                 )
             finally:
                 if waiting := gateway.answers.paid_calls:

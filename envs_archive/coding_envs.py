@@ -13,6 +13,7 @@ import yaml
 
 from evals.contract import Verdict
 from evals.eval_envs.base_envs import Basic_Env, Basic_Recorder
+from evals.utils.parent_session import ParentSession, free_trees
 from evals.utils.sandbox import Limits, SandboxKind
 from evals.utils.session import WORKSPACE, Session
 
@@ -28,6 +29,7 @@ from .coding.actions import (
 from .coding.episode_tree import EpisodeTree, allow_overlays, base_files
 from .coding.parsing import ACTION_SPACES
 from .coding.pytest_settings import import_roots
+from .coding.task_session import task_session
 from .prompts.coding_prompt import SYSTEM_PROMPTS, user_prompt
 
 CONFIG_FILE = Path(__file__).parent / "configs" / "coding_config.yaml"
@@ -125,8 +127,9 @@ class Coding_Env(Basic_Env):
         self._extended: Extended | None = None
         self._task: str | None = None
         self._tree: EpisodeTree | None = None
-        self._session: Session | None = None
+        self._session: Session | ParentSession | None = None
         self._open = contextlib.AsyncExitStack()
+        self._lent = contextlib.AsyncExitStack()
         self._submitted = False
 
     @classmethod
@@ -143,7 +146,10 @@ class Coding_Env(Basic_Env):
         """
         row = self._tasks[task]
         await self.close()
-        self._tree = await asyncio.to_thread(EpisodeTree, Path(row["base"]), self._scratch)
+        place = None
+        if trees := (row.get("environment") or {}).get("trees"):
+            place = await self._lent.enter_async_context(free_trees(trees))
+        self._tree = await asyncio.to_thread(EpisodeTree, Path(row["base"]), self._scratch, place)
         self._session = await self._open.enter_async_context(
             _session(row, self._sandbox, self._workspace, self._config)
         )
@@ -237,19 +243,22 @@ class Coding_Env(Basic_Env):
         await self._open.aclose()
         if self._tree is not None:
             await asyncio.to_thread(self._tree.remove)
+        await self._lent.aclose()
         self._tree = self._session = self._task = None
 
 
 def _session(
     row: Mapping[str, Any], kind: SandboxKind, workspace: Path, config: Mapping[str, Any]
-) -> Session:
-    """Where the agent's commands on a task run: with this program's Python, or with that of the task's environment."""
+) -> Session | ParentSession:
+    """Where the agent's commands on a task run: with this program's Python, with that of the task's environment, or in
+    the task's image, of which only the parent can start a container."""
     environment = row.get("environment")
     if environment is None:
         return Session(kind, workspace, command_limits(config), env=import_path(row["base"]))
+    if "trees" in environment:
+        return ParentSession(workspace, row["id"])
     limits = command_limits({**config, "memory_mb": environment["memory_mb"]})
-    shown = [(Path(path), path) for path in environment["folders"]]
-    return Session(kind, workspace, limits, readonly=shown, command_env=environment["variables"])
+    return task_session(environment, kind, workspace, limits)
 
 
 def import_path(base: str) -> dict[str, str]:

@@ -38,6 +38,7 @@ _CALL_SCOPE = ("phase", "task", "repeat")
 _SOCKET_PATH_LIMIT = 60
 
 Grader = Callable[[Scope, dict[str, Any]], Awaitable[Verdict]]
+Commands = Callable[[Scope, dict[str, Any]], Awaitable[dict[str, Any]]]
 Turnstile = Callable[[Scope, dict[str, Any]], Awaitable[None]]
 
 
@@ -157,6 +158,7 @@ class Gateway:
         self._codex: CodexProvider | None = None
         self._scopes: dict[str, Scope] = {}
         self._grader: Grader | None = None
+        self._commands: Commands | None = None
         self._turnstile: Turnstile | None = None
         self.activities = Activities()
         self._server: _Server | None = None
@@ -225,6 +227,7 @@ class Gateway:
             ("POST", "/v1/embeddings"): self._embeddings,
             ("GET", "/v1/models"): self._models,
             ("POST", "/grade"): self._grade,
+            ("POST", "/command"): self._command,
             ("POST", "/turn"): self._turn,
         }
         config = uvicorn.Config(
@@ -288,6 +291,13 @@ class Gateway:
         ValueError is answered as the caller's fault, any other exception as an outage.
         """
         self._grader = grade
+
+    def add_commands(self, run: Commands) -> None:
+        """Serve ``/command`` with ``await run(token scope, request body)``.
+
+        A ValueError is answered as the caller's fault, any other exception as an outage.
+        """
+        self._commands = run
 
     def set_turnstile(self, turn: Turnstile | None) -> None:
         """Serve ``/turn`` with ``await turn(token scope, request body)``; without one, every turn is granted at once.
@@ -377,6 +387,17 @@ class Gateway:
         except Exception as error:
             raise ProviderError.infra(f"grading failed: {type(error).__name__}: {error}") from error
         return orjson.dumps(dataclasses.asdict(verdict))
+
+    async def _command(self, granted: Scope, headers: Headers, body: bytes) -> bytes:
+        if self._commands is None:
+            raise invalid("this gateway runs no commands", status=404)
+        request = parse_object(body)
+        try:
+            return orjson.dumps(await self._commands(granted, request))
+        except ValueError as error:
+            raise invalid(str(error)) from error
+        except Exception as error:
+            raise ProviderError.infra(f"commands cannot be run: {type(error).__name__}: {error}") from error
 
     async def _turn(self, granted: Scope, headers: Headers, body: bytes) -> bytes:
         request = parse_object(body)

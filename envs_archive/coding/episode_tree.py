@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evals.utils import overlay
 from evals.utils.overlay import Overlay
-from evals.utils.removal import remove_tree
+from evals.utils.removal import empty, remove_tree
 from evals.utils.sandbox import SandboxKind, works
 
 from .workspace import (
@@ -53,20 +53,22 @@ class EpisodeTree:
     """Args:
     base: the prepared base.
     scratch: existing folder, in which the tree gets one of its own.
+    place: an empty folder in which it is to be instead, as a copy; it is left behind empty.
 
     Raises:
         WorkspaceError: the tree cannot be made.
     """
 
-    def __init__(self, base: Path, scratch: Path) -> None:
+    def __init__(self, base: Path, scratch: Path, place: Path | None = None) -> None:
         if not base.is_dir():
             raise WorkspaceError(f"the prepared base {base} is missing")
         self._base = base
         self._folder = Path(tempfile.mkdtemp(prefix="episode-", dir=scratch))
-        self.workspace = self._folder / "workspace"
+        self._place = place
+        self.workspace = self._folder / "workspace" if place is None else place
         self._overlay: Overlay | None = None
         self._mounted = False
-        if overlay.entered() and len(base_files(base)) >= LARGE:
+        if place is None and overlay.entered() and len(base_files(base)) >= LARGE:
             over = Overlay(base, self._folder / "changes", self.workspace)
             try:
                 over.mount()
@@ -90,6 +92,8 @@ class EpisodeTree:
         """Remove it from the disk."""
         self._unmount()
         remove_tree(self._folder)
+        if self._place is not None:
+            empty(self._place)
 
     def _unmount(self) -> None:
         if self._mounted:

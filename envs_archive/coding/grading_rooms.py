@@ -17,6 +17,7 @@ from evals.utils.session import Session
 
 from .clean_tree import GradingError
 from .kept_tree import KeptTree
+from .task_session import task_session
 
 GRADER = Path(__file__).parent / "grader"
 GRADER_INSIDE = "/run/grading"
@@ -110,7 +111,7 @@ class GradingRooms:
     async def room_with(
         self, environment: Mapping[str, Any], readonly: tuple[Path, str], limits: Limits, base: Path
     ) -> AsyncIterator[Session]:
-        """A room of its own for one submission whose tests run with another Python.
+        """A room of its own for one submission whose tests run with another Python, or in an image.
 
         Args:
             environment: from ``swebench.sites.mounted``.
@@ -123,14 +124,7 @@ class GradingRooms:
         """
         folder = Path(tempfile.mkdtemp(prefix="grading-"))
         (folder / "workspace").mkdir()
-        shown = [(Path(path), path) for path in environment["folders"]]
-        session = Session(
-            self.kind,
-            folder / "workspace",
-            limits,
-            readonly=[*shown, readonly],
-            command_env=environment["variables"],
-        )
+        session = task_session(environment, self.kind, folder / "workspace", limits, [readonly])
         room = Room(folder, session, KeptTree(session.workspace))
         try:
             await asyncio.to_thread(room.tree.become, base)

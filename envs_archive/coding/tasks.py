@@ -30,7 +30,7 @@ class Task:
         patch: the reference solution (unified diff); may be empty when nobody knows one.
         test_patch: unified diff that adds the hidden tests; may be empty.
         repo_path / files / git_url: exactly one is set: an existing folder, inline file contents by relative
-            path, or a git repository of which `base_commit` is taken.
+            path, or a git repository of which `base_commit` is taken. None of a SWE-bench task with an image.
         family: in a series, what tasks with the same lesson share; empty for a task with none.
         contradicts: in a series, ids of tasks whose lesson is wrong here.
         official: of a SWE-bench task: how it is run and counted there; None for a task of our own kind.
@@ -155,13 +155,15 @@ def task_from_row(row: dict[str, Any], folder: Path) -> Task:
     if both:
         raise ValueError(f"{both[0]!r} is in both FAIL_TO_PASS and PASS_TO_PASS")
     contradicts = _ids(row, "contradicts", "task ids") if row.get("contradicts") else ()
+    official = Official.from_row(row["official"]) if row.get("official") else None
+    in_image = bool(official and official.image) and not any(row.get(name) for name in WORKSPACE_KINDS)
     return Task(
         fail_to_pass=fail_to_pass,
         pass_to_pass=pass_to_pass,
         contradicts=contradicts,
-        official=Official.from_row(row["official"]) if row.get("official") else None,
+        official=official,
         **values,
-        **_workspace_source(row, folder),
+        **({} if in_image else _workspace_source(row, folder)),
     )
 
 

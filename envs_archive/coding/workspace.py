@@ -106,7 +106,8 @@ async def prepare_base(
     """Make the base of `task` as `folder`, or leave it when it is there already; returns `folder`.
 
     Args:
-        install: does to the tree, before it is committed, what an installation of the project does.
+        install: does to the tree, before it is committed, what an installation of the project does. The tree of a
+            task with an image is there only when it has made it.
 
     Raises:
         WorkspaceError: the sources cannot be fetched or copied.
@@ -124,7 +125,7 @@ async def prepare_base(
             _write_files(task.files, tree)
         elif task.repo_path is not None:
             await asyncio.to_thread(_copy_source, task.repo_path, tree)
-        else:
+        elif install is None or not task.official.image:
             raise WorkspaceError(f"task {task.instance_id} has no workspace")
         if install is not None:
             await install(tree)

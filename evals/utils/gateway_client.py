@@ -26,9 +26,10 @@ from typing import Any, Literal
 import orjson
 
 from evals.contract import Phase, Verdict
+from evals.utils.sandbox import CommandResult
 
 _SYNC_TIMEOUT_S = 300.0
-_GRADE, _TURN = "/grade", "/turn"
+_GRADE, _TURN, _COMMAND = "/grade", "/turn", "/command"
 ORIGINAL_MODEL = "gpt-4.1"
 """What the original's ``Agent`` takes when it is not told a model."""
 STALLED_S = 60.0
@@ -268,6 +269,21 @@ async def ask_grade(task: str, phase: Phase, repeat: int, changes: dict[str, byt
     return verdict
 
 
+async def ask_command(tree: str, task: str, command: str | list[str] | None, wall_s: float) -> CommandResult:
+    """Have the parent run a command in a task's image, on one of the folders that it has lent.
+
+    Args:
+        tree: name of the folder.
+        command: as of ``Session.run``; None ends the folder's container.
+
+    Raises:
+        InfraError: the parent is gone.
+        RequestRejected: it is no folder or task of this evaluation.
+    """
+    body = {"tree": tree, "task": task, "command": command, "wall_s": wall_s}
+    return CommandResult(**await request(_COMMAND, body, "act"))
+
+
 async def take_turn(task: str, repeat: int, state: Literal["start", "end"]) -> None:
     """Tell the parent that an episode is about to start, and wait until it may; or that it has ended.
 
@@ -285,8 +301,8 @@ def count(response: dict[str, Any]) -> None:
 
 
 def _route(path: str) -> str:
-    """Models are where the OpenAI API has them; grading and turns are our own."""
-    return path if path in (_GRADE, _TURN) else f"/v1{path}"
+    """Models are where the OpenAI API has them; the rest is our own."""
+    return path if path in (_GRADE, _TURN, _COMMAND) else f"/v1{path}"
 
 
 @contextlib.contextmanager

@@ -17,3 +17,13 @@ def remove_tree(folder: Path) -> None:
         # The system's own tools walk by descriptor, so neither depth nor a path's length stops them.
         for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             subprocess.run([*command, "--", str(folder)], stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def empty(folder: Path) -> None:
+    """Remove what is in a folder, links as links."""
+    folder.chmod(0o755)
+    for entry in list(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            remove_tree(entry)
+        else:
+            entry.unlink()

@@ -117,12 +117,15 @@ class SandboxKind:
         note: one line, for people: what it protects against.
         executable: the bubblewrap program, or the container engine.
         fresh_proc: a new /proc can be mounted; otherwise the surrounding one is shown.
+        image: of containers: another image than the official python one, by its id. It has an interpreter of its own
+            at ``container.IMAGE_PYTHON``, and sees none of our packages.
     """
 
     kind: Literal["bwrap", "container", "process"]
     note: str
     executable: str = ""
     fresh_proc: bool = True
+    image: str = ""
 
 
 PROCESS = SandboxKind(
@@ -254,18 +257,20 @@ def _container_argv(
     """As ``sandboxed_argv``; the interpreter of ``argv`` becomes the image's."""
     from evals.utils import container
 
-    inside = [container.PYTHON if word == sys.executable else word for word in argv]
+    python = container.python_in(kind)
+    inside = [python if word == sys.executable else word for word in argv]
     limits = limits or Limits(cpu_s=0, memory_mb=0, processes=0, file_mb=0, disk_mb=0)
     fields = ("cpu_s", "memory_mb", "processes", "file_mb", "disk_mb")
     settings = {"cwd": view.cwd, "mounts": ["/tmp"], "folders": [place for _, place in view.writable]}
     settings |= {name: getattr(limits, name) for name in fields}
-    guard = [container.PYTHON, "-I", "-S", f"{INSIDE}/sandbox_init.py", json.dumps(settings), *inside]
-    env = clean_env({"HOME": "/tmp/home", **view.env})
-    env["PATH"] = f"{Path(container.PYTHON).parent}:/usr/local/bin:/usr/bin:/bin"
-    line = container.container_argv(kind.executable, guard, view, limits, list(env))
-    # The engine's client needs a few things of ours; they stay outside.
-    ours = {n: os.environ[n] for n in ("DOCKER_HOST", "XDG_RUNTIME_DIR", "CONTAINER_HOST") if n in os.environ}
-    return line, env | ours
+    guard = [python, "-I", "-S", f"{INSIDE}/sandbox_init.py", json.dumps(settings), *inside]
+    folders = [str(Path(python).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    fixed = clean_env({"HOME": "/tmp/home", "PATH": ":".join(dict.fromkeys(folders))})
+    names = [*view.env, *(f"{name}={value}" for name, value in fixed.items() if name not in view.env)]
+    line = container.container_argv(kind, guard, view, limits, names)
+    # The engine's client keeps ours: by them it finds its images, its settings and the ids that it may map.
+    own = {name: os.environ[name] for name in container.OWN_VARIABLES if name in os.environ}
+    return line, {**view.env, **own}
 
 
 def clean_env(extra: Mapping[str, str]) -> dict[str, str]:

@@ -14,11 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from evals.utils.cgroups import Cgroup, new_group
-from evals.utils.container import PYTHON
+from evals.utils.container import end_container, python_in
 from evals.utils.removal import remove_tree
 from evals.utils.sandbox import (
     HERE,
@@ -38,6 +38,7 @@ CHANNEL_FD = 3
 START_S = 30.0
 CONTAINER_START_S = 300.0  # the image may have to be fetched
 REPLY_GRACE_S = 15.0
+STOP_S = 10.0
 _REPLY_BYTES = 64 << 20
 
 # CSI and OSC sequences, then any other two- or three-character escape.
@@ -99,6 +100,8 @@ class Session:
         preload: trusted modules that are loaded ahead of every plain run of pytest, with pytest itself.
         command_env: variables of commands alone, None for one that they must not have: what makes them run with another
             Python (``PATH``) must not reach the programs of the sandbox itself.
+        place: of a ``container``: where the workspace is inside, if an image needs it elsewhere. Commands may say
+            /workspace even so, and their output does.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class Session:
         env: Mapping[str, str] | None = None,
         preload: Sequence[str] = (),
         command_env: Mapping[str, str | None] | None = None,
+        place: str = WORKSPACE,
     ) -> None:
         self.kind = kind
         self.workspace = Path(workspace).absolute()
@@ -125,7 +129,9 @@ class Session:
         self._writer: asyncio.StreamWriter | None = None
         self._private: Path | None = None
         self._group: Cgroup | None = None
-        self._names = _Names([])
+        self._place = place
+        self._names = _Names([] if place == WORKSPACE else [(WORKSPACE, place)])
+        self._argv: list[str] = []
 
     @property
     def started(self) -> bool:
@@ -242,8 +248,8 @@ class Session:
         """As ``_start``. No descriptor reaches into a container, so the supervisor connects to a socket in a folder."""
         self._private = self._private or Path(tempfile.mkdtemp(prefix="session-"))
         place = self._private / f"control-{secrets.token_hex(8)}"
-        fixed = {"COLUMNS": "100", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PWD": WORKSPACE}
-        settings = asdict(self.limits) | {"connect": f"/run/control/{place.name}", "cwd": WORKSPACE}
+        fixed = {"COLUMNS": "100", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PWD": self._place}
+        settings = asdict(self.limits) | {"connect": f"/run/control/{place.name}", "cwd": self._place}
         settings |= {
             "preload": self._preload,
             "command_env": self._command_env,
@@ -252,17 +258,18 @@ class Session:
             "home": "/tmp/home",
         }
         view = View(
-            readonly=self._readonly,
-            writable=((self.workspace, WORKSPACE), (self._private, "/run/control")),
-            cwd=WORKSPACE,
+            readonly=(*self._readonly, (self._private, "/run/control")),
+            writable=((self.workspace, self._place),),
+            cwd=self._place,
             env={**fixed, **self._env},
         )
         argv, env = sandboxed_argv(
             self.kind,
             [sys.executable, f"{INSIDE}/sandbox_supervisor.py", json.dumps(settings)],
             view,
-            self.limits,
+            replace(self.limits, cpu_s=0),  # of each command, not of the supervisor
         )
+        self._argv = argv
         connected: asyncio.Future[tuple] = asyncio.get_running_loop().create_future()
         server = await asyncio.start_unix_server(
             lambda reader, writer: connected.done() or connected.set_result((reader, writer)), place
@@ -271,6 +278,7 @@ class Session:
             self._process = await start_process(
                 *argv,
                 env=env,
+                cwd=self._private,  # where podman's monitor leaves a file when memory runs out
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
@@ -334,7 +342,7 @@ class Session:
             else list(map(self._names.to_host, command))
         )
         if self.kind.kind == "container" and not isinstance(words, str):
-            words = [PYTHON if word == sys.executable else word for word in words]
+            words = [python_in(self.kind) if word == sys.executable else word for word in words]
         encoded = None if channel is None else base64.b64encode(channel).decode("ascii")
         self._send({"command": words, "wall_s": wall_s, "channel": encoded})
         await self._writer.drain()
@@ -386,6 +394,10 @@ class Session:
         if not done:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
+            if self._argv and not (await asyncio.wait([ended], timeout=STOP_S))[0]:
+                await asyncio.to_thread(end_container, self._argv)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
         _, errors = await ended
         if self._group is not None:
             await asyncio.to_thread(self._group.remove)

@@ -19,6 +19,7 @@ from core import evaluation_process
 from core.eval_in_container import EvaluationSettings, Evaluator, InfraError
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.grading_desk import GradingDesk
+from core.image_rooms import ImageRooms
 from core.progress import Progress
 from envs_archive.coding.grading import grading_limits
 from envs_archive.coding.grading_rooms import GradingRooms
@@ -90,7 +91,8 @@ async def run_all(tmp_path: Path, kind) -> dict[str, Outcome]:
     )
     learned, scored = [LEARNED.instance_id], [TASK.instance_id]
     split, progress = Split(learned, scored), Progress()
-    evaluator = Evaluator(run_dir, split, tasks, bases, gateway, desk, kind, settings, progress)
+    images = ImageRooms(run_dir / "trees", tasks, bases, kind, config)
+    evaluator = Evaluator(run_dir, split, tasks, bases, gateway, desk, kind, settings, progress, images)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         async def one(name: str, source: str) -> Outcome:

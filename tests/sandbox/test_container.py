@@ -1,12 +1,13 @@
 """The kind `container`: its command line, its errors, and sessions through an engine.
 
-The engine of these tests is a program that understands `run` as docker does and builds the container with bubblewrap.
+The engine of these tests is a program that builds the container with bubblewrap.
 """
 
 from __future__ import annotations
 
 import asyncio
-import stat
+import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,59 +15,25 @@ from pathlib import Path
 import pytest
 
 from evals.utils import container
-from evals.utils.sandbox import Limits, SandboxUnavailable, View, probe, sandboxed_argv
+from evals.utils.sandbox import Limits, SandboxKind, SandboxUnavailable, View, probe, sandboxed_argv
 from evals.utils.session import Session
+from tests.stand_in_engine import make_engine
 
-ENGINE = """\
-#!{python}
-import os, sys
-words = sys.argv[1:]
-if words[0] == "info":
-    sys.exit(0)
-line = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL", "--tmpfs", "/"]
-for name in sorted(os.listdir("/")):
-    if name not in ("proc", "dev", "tmp", "run", "sys"):
-        line += ["--ro-bind", "/" + name, "/" + name]
-line += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", {image!r}, "/usr/local/bin"]
-line += ["--ro-bind", {prefix!r}, {prefix!r}]
-env, rest = {{"PATH": os.environ["PATH"]}}, words[1:]
-while rest[0].startswith("--"):
-    key, _, value = rest.pop(0).partition("=")
-    if key == "--mount":
-        parts = dict(p.partition("=")[::2] for p in value.split(","))
-        if "site-packages" not in parts["target"]:
-            line += ["--ro-bind" if "readonly" in parts else "--bind", parts["source"], parts["target"]]
-    elif key == "--workdir":
-        line += ["--chdir", value]
-    elif key == "--env":
-        name, given, text = value.partition("=")
-        env[name] = text if given else os.environ[name]
-    elif key == "--network":
-        assert value == "none"
-assert rest.pop(0).startswith("python:")
-os.execvpe("bwrap", [*line, "--", *rest], env)
-"""
+DOCKER = SandboxKind("container", "", "/usr/bin/docker")
 
 
 @pytest.fixture
 def engine(bwrap, tmp_path, monkeypatch):
     if not bwrap.fresh_proc:
         pytest.skip("no new /proc can be mounted here")
-    image, path = tmp_path / "image", tmp_path / "bin" / "docker"
-    image.mkdir()
-    path.parent.mkdir()
-    (image / "python3").symlink_to(sys.executable)
-    (image / "python").symlink_to(sys.executable)
-    path.write_text(ENGINE.format(python=sys.executable, image=str(image), prefix=sys.prefix))
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", f"{make_engine(tmp_path)}:/usr/bin:/bin")
     return probe("container")
 
 
 def test_the_command_line_closes_everything_that_is_not_given(tmp_path):
     view = View(((tmp_path, "/data"),), ((tmp_path / "own", "/own"),), cwd="/own")
     limits = Limits(memory_mb=100, processes=7)
-    line = container.container_argv("/usr/bin/docker", ["true"], view, limits, ["TOKEN"])
+    line = container.container_argv(DOCKER, ["true", "-x"], view, limits, ["TOKEN"])
     for word in (
         "--rm",
         "--read-only",
@@ -80,9 +47,34 @@ def test_the_command_line_closes_everything_that_is_not_given(tmp_path):
     )
     assert f"--mount=type=bind,source={tmp_path},target=/data,readonly" in line
     assert f"--mount=type=bind,source={tmp_path}/own,target=/own" in line
-    assert line[-2:] == [container.IMAGE, "true"]
-    assert "--network=bridge" in container.container_argv("docker", ["x"], View(network=True), limits, [])
-    assert "--userns=keep-id" in container.container_argv("/bin/podman", ["x"], view, limits, [])
+    assert line[-3:] == ["--entrypoint=true", container.IMAGE, "-x"]
+    assert "--network=bridge" in container.container_argv(DOCKER, ["x"], View(network=True), limits, [])
+
+
+def test_an_image_of_a_benchmark_is_neither_fetched_nor_given_our_packages():
+    image = dataclasses.replace(DOCKER, image="sha256:1")
+    line = container.container_argv(image, ["x"], View(), Limits(), [])
+    assert "--pull=never" in line and line[-1] == "sha256:1" and "site-packages" not in " ".join(line)
+    argv, _ = sandboxed_argv(image, [sys.executable, "-c", "0"], View())
+    assert argv[-3:] == [container.IMAGE_PYTHON, "-c", "0"]
+
+
+@pytest.mark.parametrize("user, keeps", [(0, False), (1000, True)])
+def test_podman_keeps_an_ordinary_users_id(monkeypatch, user, keeps):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    podman = dataclasses.replace(DOCKER, executable="/bin/podman")
+    line = container.container_argv(podman, ["x"], View(), Limits(), [])
+    assert ("--userns=keep-id" in line) == keeps  # podman refuses it to root
+
+
+def test_the_client_keeps_its_home_and_the_container_gets_another(monkeypatch):
+    for name, value in (("HOME", "/home/me"), ("USER", "me"), ("OPENAI_API_KEY", "sesame")):
+        monkeypatch.setenv(name, value)
+    argv, env = sandboxed_argv(DOCKER, ["true"], View())
+    assert (env["HOME"], env["USER"], env["PATH"]) == ("/home/me", "me", os.environ["PATH"])
+    assert "OPENAI_API_KEY" not in env
+    inside = ("HOME=/tmp/home", "USER=user", "PATH=/usr/local/bin:/usr/bin:/bin")
+    assert {f"--env={variable}" for variable in inside} <= set(argv)
 
 
 def test_values_are_not_on_the_command_line(engine):

@@ -13,6 +13,8 @@ INSTALL = "python -m pip install --no-deps --no-build-isolation -e ."
 """Run once per instance in the checked-out tree: the packages are there already, and a sandbox has no network."""
 SAME_PYTHON = "same"
 """In place of a version: the interpreter that runs this program, with its packages."""
+IN_IMAGE = "image"
+"""In place of a version: that of the instance's own image, with all that is installed there."""
 TEST_SECONDS = 600.0
 MEMORY_MB = 4096
 
@@ -55,11 +57,13 @@ class Official:
         command: runs its test files; hidden from the agent, since it names them.
         parser: name of the log parser by whose rules the official harness counts (``counting.PARSERS``).
         environment: where it runs.
+        image: name of the container image in which it runs; empty for a virtual environment.
     """
 
     command: str
     parser: str
     environment: Environment
+    image: str = ""
 
     @classmethod
     def from_row(cls, row: Any) -> Official:
@@ -72,7 +76,7 @@ class Official:
             fields = dict(row["environment"])
             fields["packages"], fields["install"] = tuple(fields["packages"]), tuple(fields["install"])
             fields["variables"] = tuple((name, value) for name, value in fields["variables"])
-            return cls(row["command"], row["parser"], Environment(**fields))
+            return cls(row["command"], row["parser"], Environment(**fields), row.get("image", ""))
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"field 'official' cannot be read: {error}") from None
 

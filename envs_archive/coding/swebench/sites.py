@@ -25,6 +25,7 @@ from evals.utils.subprocesses import start_process
 from ..pytest_settings import import_roots
 from ..tasks import Task
 from ..workspace import CACHE_FOLDERS, make_workspace
+from .images import find_image, known_image, take_repository
 from .official import INSTALL, digest
 from .venvs import MARKER, EnvironmentFault, Venv, build_venv, find_venv, home, locked, run
 
@@ -42,7 +43,8 @@ def site_folder(task: Task) -> Path:
 
 
 async def install(task: Task, tree: Path, kind: SandboxKind, say: Callable[[str], None]) -> None:
-    """Make a checked-out tree what it is after an installation, and the task's environment if it is not there.
+    """Make a checked-out tree what it is after an installation, and the task's environment if it is not there; or take
+    it, installed, out of the task's image.
 
     Args:
         tree: of the base commit; nobody else writes to it meanwhile.
@@ -51,6 +53,10 @@ async def install(task: Task, tree: Path, kind: SandboxKind, say: Callable[[str]
         EnvironmentFault: the environment or the project cannot be installed.
         OSError: there is no space, say.
     """
+    if task.official.image:
+        if not tree.exists():  # otherwise it is a copy of what has been taken before
+            await take_repository(task, tree, kind, say)
+        return
     venv = await build_venv(task.official.environment, say)
     site = site_folder(task)
     with await asyncio.to_thread(locked, site):
@@ -66,6 +72,9 @@ async def provide(task: Task, base: Path, kind: SandboxKind, say: Callable[[str]
     Raises:
         EnvironmentFault, OSError: as ``install``.
     """
+    if task.official.image:
+        await find_image(task, kind, say)
+        return
     await build_venv(task.official.environment, say)
     if not (site_folder(task) / MARKER).exists():
         site_folder(task).parent.mkdir(parents=True, exist_ok=True)
@@ -79,13 +88,17 @@ async def provide(task: Task, base: Path, kind: SandboxKind, say: Callable[[str]
 
 
 def mounted(task: Task, base: Path, kind: SandboxKind) -> dict[str, Any]:
-    """What commands on a task need: ``folders`` to be seen at their own paths, ``variables`` (None: unset), and their
-    limit ``memory_mb``.
+    """What commands on a task need: ``folders`` to be seen at their own paths, ``variables`` (None: unset), their
+    limit ``memory_mb``, and the ``image`` in which they run ("" for none).
 
     Raises:
         EnvironmentFault: they are not there.
     """
     environment = task.official.environment
+    if task.official.image:
+        image = known_image(task, kind)
+        variables = dict(image.variables)
+        return {"folders": [], "variables": variables, "memory_mb": environment.memory_mb, "image": image.id}
     venv, site = find_venv(environment), site_folder(task)
     if not (site / MARKER).exists():
         raise EnvironmentFault(f"{task.instance_id} has not been installed")
@@ -94,7 +107,7 @@ def mounted(task: Task, base: Path, kind: SandboxKind) -> dict[str, Any]:
         roots = [f"{WORKSPACE}/{name}" for name in import_roots(base)]
         variables["PYTHONPATH"] = ":".join([*roots, WORKSPACE])
     folders = [str(path) for path in _folders(venv, site)]
-    return {"folders": folders, "variables": variables, "memory_mb": environment.memory_mb}
+    return {"folders": folders, "variables": variables, "memory_mb": environment.memory_mb, "image": ""}
 
 
 def _folders(venv: Venv, site: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """`--tasks swebench:FILE`: rows, a folder of repositories and an environments file become tasks.
 
-Nothing is fetched: a commit comes from the folder, packages from an environment that was built with pip. A row that
+Nothing is fetched: a commit comes from the folder, packages from an environment that was built with pip; or both are
+in the image of the instance. A row that
 cannot be used says why and is left out; it never stops the others.
 """
 
@@ -11,7 +12,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from ..pytest_settings import pytest_arguments
 from ..tasks import DEFAULT_TEST_COMMAND, REPOSITORY, Task, task_from_row
 from .counting import parser_of
 from .environments import Entry, Environments, load_environments
-from .official import Official
+from .images import image_name
+from .official import IN_IMAGE, Environment, Official
 from .rows import read_rows
 
 PREFIX = "swebench:"
@@ -57,11 +59,13 @@ class Source:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def load_source(tasks: str, repo_cache: str | None, environments: str | None) -> Source:
+def load_source(tasks: str, repo_cache: str | None, environments: str | None, images: bool = False) -> Source:
     """Read what ``--tasks swebench:...`` names.
 
     Args:
         tasks: with the prefix.
+        images: every instance is to run in its own image, which brings repository and environment; of the environments
+            file only variables, test command and limits are taken.
         repo_cache: folder of repositories.
         environments: an environments file; default ``data/swebench/environments.yaml``.
 
@@ -80,7 +84,7 @@ def load_source(tasks: str, repo_cache: str | None, environments: str | None) ->
         try:
             if name in seen:
                 raise ValueError("its instance_id has occurred before")
-            task = _task(row, cache, known)
+            task = _task(row, cache, known, images)
         except ValueError as error:
             read.bad.append(BadRow(name, str(error)))
         else:
@@ -92,7 +96,7 @@ def load_source(tasks: str, repo_cache: str | None, environments: str | None) ->
     return read
 
 
-def _task(row: Any, cache: Path | None, environments: Environments) -> Task:
+def _task(row: Any, cache: Path | None, environments: Environments, images: bool) -> Task:
     if not isinstance(row, dict):
         raise ValueError(row if isinstance(row, str) else "a row must be an object")
     for name in _NEEDED:
@@ -105,7 +109,9 @@ def _task(row: Any, cache: Path | None, environments: Environments) -> Task:
     version = str(row.get("version") or "")
     parser = parser_of(str(row.get("log_parser") or ""), row["repo"])
     entry = environments.entry(row["repo"], version, row["instance_id"])
-    if entry is None:
+    if images:
+        entry = _in_image(entry, row["repo"])
+    elif entry is None:
         raise ValueError(
             f"no environment for {row['repo']} {version or '(no version)'}: add one to --environments"
         )
@@ -117,12 +123,22 @@ def _task(row: Any, cache: Path | None, environments: Environments) -> Task:
         "FAIL_TO_PASS": _distinct(row.get("FAIL_TO_PASS")),
         "PASS_TO_PASS": _distinct(row.get("PASS_TO_PASS")),
         "test_cmd": DEFAULT_TEST_COMMAND if _is_pytest(command) else _without_tests(command, row),
-        "official": Official(command, parser, entry.environment).to_row(),
-        "git_url": row.get("git_url") or str(find_repository(cache, row["repo"], row["base_commit"])),
+        "official": Official(command, parser, entry.environment, image_name(row) if images else "").to_row(),
     }
+    if images:
+        return task_from_row(made, Path())
+    made["git_url"] = row.get("git_url") or str(find_repository(cache, row["repo"], row["base_commit"]))
     if Path(made["git_url"]).is_dir() and not is_git(Path(made["git_url"])):
         made["repo_path"] = made.pop("git_url")
     return task_from_row(made, Path())
+
+
+def _in_image(entry: Entry | None, repo: str) -> Entry:
+    """What an entry says of tests, without what it says of the Python they run with."""
+    if entry is None:
+        return Entry(Environment(IN_IMAGE, repo, IN_IMAGE, install=()), frozenset(), frozenset())
+    environment = replace(entry.environment, name=IN_IMAGE, python=IN_IMAGE, packages=(), install=())
+    return replace(entry, environment=environment)
 
 
 def _distinct(ids: Any) -> Any:
