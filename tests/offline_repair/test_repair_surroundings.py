@@ -154,3 +154,13 @@ def test_the_form_of_an_imported_helper_that_was_not_read_is_tried():
     files = ("kit/area.py", "kit/rounding.py")
     found = pool({f: 1.0 for f in source.functions}, (source,), files, usage_of((source,)))
     assert "return half(x, n)" in [c.after for c in found]
+
+
+def test_what_many_methods_do_is_likelier_to_be_missing_in_one():
+    found = fits(
+        "class Box:\n"
+        "    def put(self, item):\n        self.items.add(item)\n        self.notice()\n        self.saved()\n\n"
+        "    def take(self, item):\n        self.items.discard(item)\n        self.notice()\n\n"
+        "    def f(self, item):\n        self.items.remove(item)\n"
+    )
+    assert found["self.notice()"] > found["self.saved()"] >= 1.0
