@@ -77,5 +77,5 @@ case "$command" in
   h1|h2|h3)
     exec "$root/.venv/bin/python" "$root/run_main.py" --experiment "$command" $(cap "$@") "$@" ;;
   "")
-    exec "$root/.venv/bin/python" "$root/run_main.py" --status train --train_size 22 --steps 2 --update_size 8 --repeats 1 $(cap) ;;
+    exec "$root/.venv/bin/python" "$root/run_main.py" --status train --train_size 16 --steps 2 --update_size 6 --repeats 1 $(cap) ;;
 esac

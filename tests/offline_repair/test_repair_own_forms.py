@@ -233,4 +233,5 @@ def test_what_a_line_holds_already_is_no_stranger_there():
     twice = next(c for c in candidates if c.after == "return plain(left), plain(right)")
     once = next(c for c in candidates if c.after == "return plain(left), within(right, left)")
     familiar = ranking.familiar_pairs([twice])
-    assert ranking.naturalness(twice, familiar) > ranking.naturalness(once, familiar)
+    natural = [ranking.naturalness(c.before, c.after, familiar) for c in (twice, once)]
+    assert natural[0] > natural[1]

@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from . import memory_similarity as memory
@@ -35,10 +36,11 @@ def familiar_pairs(candidates: Sequence[Candidate]) -> frozenset[tuple[str, str]
     )
 
 
-def naturalness(candidate: Candidate, familiar: frozenset[tuple[str, str]]) -> float:
+@lru_cache(maxsize=2**16)  # every design meets the same edits
+def naturalness(before: str, after: str, familiar: frozenset[tuple[str, str]]) -> float:
     """Share of the new token pairs of an edit that the project has elsewhere, as a factor around 1."""
     # What the line holds once and is now there twice is new as well, and as familiar as can be.
-    new = Counter(pairwise(tokens(candidate.after))) - Counter(pairwise(tokens(candidate.before)))
+    new = Counter(pairwise(tokens(after))) - Counter(pairwise(tokens(before)))
     if not new:
         return 1.0
     known = sum(count for pair, count in new.items() if pair in familiar)
@@ -75,7 +77,7 @@ def prior_weights(
             shared = len(words(c.before) & hints)
             bonus[place] = factor * (1.0 + 0.15 * min(shared, 4))
         value = weights.get(c.function, 0.0) ** 2 * OPERATOR_WEIGHT.get(c.op, 1.0) * symptom.get(c.op, 1.0)
-        value *= bonus[place] * naturalness(c, familiar) * c.fit
+        value *= bonus[place] * naturalness(c.before, c.after, familiar) * c.fit
         out.append(value / siblings[c.function, c.op] ** SIBLING_POWER)
     return out
 
