@@ -115,7 +115,7 @@ async def take_repository(task: Task, tree: Path, kind: SandboxKind, say: Callab
 
 async def _identity(engine: str, name: str, say: Callable[[str], None]) -> str:
     for known in dict.fromkeys((name, qualified(name))):
-        code, output = await _engine([engine, "image", "inspect", "--format", "{{.Id}}", known])
+        code, output = await _inspect(engine, known)
         if code == 0 and output.strip():
             return output.strip().splitlines()[-1]
     say(f"pulling {qualified(name)}")
@@ -124,10 +124,14 @@ async def _identity(engine: str, name: str, say: Callable[[str], None]) -> str:
         lines = output.strip().splitlines() or [f"exit code {code}"]
         why = " ".join(lines[-1].split())[-300:]
         raise EnvironmentFault(f"image {name} is not here and cannot be pulled: {why}")
-    code, output = await _engine([engine, "image", "inspect", "--format", "{{.Id}}", qualified(name)])
+    code, output = await _inspect(engine, qualified(name))
     if code:
         raise EnvironmentFault(f"image {name} cannot be inspected: {' '.join(output.split())[-300:]}")
     return output.strip().splitlines()[-1]
+
+
+async def _inspect(engine: str, name: str) -> tuple[int, str]:
+    return await _engine([engine, "image", "inspect", "--format", "{{.Id}}", name])
 
 
 async def _engine(command: Sequence[str]) -> tuple[int, str]:
