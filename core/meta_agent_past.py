@@ -16,7 +16,7 @@ from typing import Any
 from core.examples import clip
 from core.hypotheses import Compared
 
-SOURCE_CHARS = 40_000
+SOURCE_CHARS = 36_000
 SUGGESTION_CHARS = 8_000
 DIFF_CHARS = 2_000
 MOST_CHILDREN = 3

@@ -125,6 +125,10 @@ Propose at most five changes, the most valuable first. What became of earlier re
 go on where a hypothesis held, and not again where it failed. Designs already tried are listed: do not lead
 back to them."""
 
+ANALYZE_CROSSOVER = """\
+The successor is to combine this design with the second one, which is shown too: say what each of them does
+better and is worth keeping, and what neither needs."""
+
 HYPOTHESIS = """\
 Before the fence write one line `Hypothesis: ...`: what the change should improve, on which tasks, and why. It is
 checked against the scores, task by task, and kept with the design."""
@@ -225,7 +229,8 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Case:
-    """All that is shown of one design. Rewards are shares of passing tests, 0 to 1."""
+    """All that is shown of one design. Rewards are shares of passing tests, 0 to 1; ``second`` is what it is to be
+    crossed with."""
 
     sha: str
     source: str
@@ -238,12 +243,14 @@ class Case:
     examples: Sequence[dict[str, Any]]
     tried: Sequence[Tried]
     children: Sequence[Child] = ()
+    second: Second | None = None
 
 
 def analyze_prompt(case: Case, hints: Hints) -> Prompt:
     parts = [
-        ANALYZE,
+        f"{ANALYZE}\n{ANALYZE_CROSSOVER}" if case.second else ANALYZE,
         _design(case),
+        *_second(case),
         score_section(case),
         origin_section(case.origin),
         children_section(case.sha, case.source, case.children),
@@ -253,16 +260,14 @@ def analyze_prompt(case: Case, hints: Hints) -> Prompt:
     return Prompt("analyze", system_prompt(hints), _join(parts), ANALYSIS_SCHEMA)
 
 
-def generate_prompt(
-    case: Case, analysis: Any, hints: Hints, way: Way = "rewrite", second: Second | None = None
-) -> Prompt:
-    """Asks for the successor of a design; of a crossover ``second`` is the other parent."""
+def generate_prompt(case: Case, analysis: Any, hints: Hints, way: Way = "rewrite") -> Prompt:
+    """Asks for the successor of a design."""
     text = clip(json.dumps(analysis, ensure_ascii=False, indent=1), SUGGESTION_CHARS)
     suggestion = "# Analysis\n" + fenced(text, "json")
     parts = [
         {"rewrite": GENERATE, "edit": EDIT, "crossover": CROSSOVER}[way],
         _design(case),
-        *([second_section(second)] if second else []),
+        *_second(case),
         score_section(case),
         suggestion,
         children_section(case.sha, case.source, case.children),
@@ -356,6 +361,10 @@ def trajectories(examples: Sequence[dict[str, Any]]) -> str:
 
 def _design(case: Case) -> str:
     return f"# Design {case.sha}\n" + fenced(clip(case.source, SOURCE_CHARS), "python")
+
+
+def _second(case: Case) -> list[str]:
+    return [second_section(case.second)] if case.second else []
 
 
 def score_section(case: Case) -> str:

@@ -153,10 +153,9 @@ class Proposer:
         if parent is None:
             prompt = prompts.scratch_prompt(known.tried, self._hints)
         else:
-            case = self._case(parent, known)
+            case = dataclasses.replace(self._case(parent, known), second=self._second(proposal, parent))
             analysis = await self._analyze(proposal, case)
-            second = self._second(proposal, parent)
-            prompt = prompts.generate_prompt(case, analysis, self._hints, proposal.way, second)
+            prompt = prompts.generate_prompt(case, analysis, self._hints, proposal.way)
         reply = await self._ask(proposal, prompt, 1)
         edited = parent if proposal.way == "edit" else None
         return First(self._source(reply, edited), extract_hypothesis(reply), analysis)

@@ -142,11 +142,12 @@ def test_no_archive_makes_a_prompt_longer_than_it_may_be():
     children = [Child(f"{i:08x}", source, i / 4000, **MEANT) for i in range(2000)]
     children += [Child(f"{i:08x}", HUGE[: 30_000 + i], 1 + i / 4000, **MEANT) for i in range(10)]
     big = case(
-        source=HUGE[:39_000],
+        source=HUGE[:35_000],
         tried=ideas,
         children=children,
         examples=sample_examples(long, random.Random(1)),
         origin=prompts.Origin("1" * 8, source, {"suggested_changes": ["c" * 90_000]}, -0.02, **MEANT),
+        second=prompts.Second("2" * 8, source, 0.5, 0.5, {"t" * 500 + str(i): 0.5 for i in range(500)}),
     )
     analysis = {"suggested_changes": ["c" * 500_000]}
     for prompt in (

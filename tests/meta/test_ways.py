@@ -144,9 +144,12 @@ def test_designs_come_by_edits_and_from_two_parents_and_the_archive_says_so(evol
     for record in made:
         if record.way == "crossover" and len(record.attempts) == 1:
             assert record.second in record.hypothesis and record.parent in record.hypothesis
-    crossed = [p for p in asked if "# Second design " in p.user]
-    assert len(crossed) == sum(p.way == "crossover" for p in archive.proposals) > 0
-    assert any("Tasks on which it does better than the first:\n- t" in p.user for p in crossed)
+    for purpose in ("analyze", "generate"):
+        crossed = [p for p in prompts if p.purpose == purpose and "\n# Second design " in p.user]
+        assert len(crossed) == sum(p.way == "crossover" for p in archive.proposals) > 0
+        assert any("Tasks on which it does better than the first:\n- t" in p.user for p in crossed)
+    judged = [p.user for p in prompts if p.purpose == "analyze"]
+    assert all(("is to combine this design" in text) == ("\n# Second design " in text) for text in judged)
 
 
 def test_the_papers_policy_knows_rewrites_alone(tmp_path):
