@@ -29,6 +29,7 @@ from core.report import h1 as h1_report
 from core.report import h2 as h2_report
 from core.report import h3 as h3_report
 from core.report import tables
+from core.report.promises import CAUTION, promises_of, promises_table
 from core.report.write import leave_report
 from core.run import Run, find_design, gateway_settings, open_run, split_of, state_of, tasks_of
 from core.saved_memory import check_memories, save_memories
@@ -184,7 +185,8 @@ async def _evaluate(run: Run) -> int:
         f"{run.options.name}: {n} tasks x {run.options.repeats} repeats, {run.options.rollout_type}"
         f" ({'memory read-only' if run.options.rollout_type == 'batched' else 'memory learns on'})"
     )
-    code = _report(run, rows, title)
+    kept = promises_of(rows, log_dir()) if run.options.status == "test" else []
+    code = _report(run, rows, title, searches=kept)
     for line in save_memories(run.options, run.folder, designs):
         run.progress.say(line)
     return code
@@ -227,7 +229,13 @@ async def _h1_grouped(run: Run, designs: Sequence[Design]) -> int:
     return _report(run, rows, f"{options.name}: H1, grouped by repeat: {grouped.LABEL}", said)
 
 
-def _report(run: Run, rows: Sequence[Row], title: str, said: Sequence[str] = ()) -> int:
+def _report(
+    run: Run,
+    rows: Sequence[Row],
+    title: str,
+    said: Sequence[str] = (),
+    searches: Sequence[dict[str, Any]] = (),
+) -> int:
     pairs = {
         r.design: {
             "control": rows[0].design,
@@ -239,7 +247,10 @@ def _report(run: Run, rows: Sequence[Row], title: str, said: Sequence[str] = ())
         if r.versus
     }
     run.designs = [r.summary() for r in rows]
-    run.summarise("done", paired=pairs)
+    run.summarise("done", paired=pairs, searches=list(searches))
+    if searches:
+        title_of = f"what searches promised of these designs, and what this test kept {CAUTION}"
+        tables.console().print(promises_table(searches, title_of))
     notes = [*said, "SE over tasks (repeats averaged first); delta, interval and p paired by task."]
     tables.comparison(
         rows, title, [*notes, *tables.model_note(run.options), f"Everything is in {run.folder}"]

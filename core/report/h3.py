@@ -15,7 +15,8 @@ from core.experiments.evaluate import Row
 from core.experiments.h3 import Found, Search, evolved_against_by_hand
 from core.experiments.power import ALPHA
 from core.experiments.structure import Structure, describe, similarity
-from core.report.tables import comparison, console, model_note, p_value, percent, points
+from core.report.promises import CAUTION, promise, promises_table
+from core.report.tables import comparison, console, model_note, p_value, points
 from core.run import Run
 
 NOT_BY_HAND = (NO_MEMORY, "raw_last", *CONTROLS)
@@ -70,7 +71,7 @@ def finish(run: Run, found: Found) -> bool:
     )
     out = console()
     title = f"{options.name}: H3, {options.search_seeds} searches of {options.steps} steps without hints"
-    out.print(_searches(curses, title))
+    out.print(promises_table(curses, title))
     notes = ["SE over tasks (repeats averaged first); delta, interval and p paired by task."]
     if found.rows:
         n = next((r.score.n_tasks for r in found.rows if r.score), 0)
@@ -126,58 +127,11 @@ def _of_search(found: Found, sha: str) -> dict[str, Any]:
 
 
 def _curse(search: Search, rows: Sequence[Row]) -> dict[str, Any]:
-    """What a search promised of its best design and what the test kept: gains over no memory, each on its own tasks."""
-    by_design = {row.design: row for row in rows}
-    best, control = search.best, search.archive.find(NO_MEMORY)
-    row = by_design.get(best.sha) if best else None
-    base = rows[0] if rows else None
-    kept = None
-    if row and row.score and base and base.score:
-        kept = row.score.reward - base.score.reward
     return {
         "search": search.number,
         "seed": search.seed,
-        "designs_scored": search.scored,
-        "best": best.sha if best else None,
-        "search_reward": best.reward if best else None,
-        "search_resolved": best.resolved if best else None,
-        "search_gain": best.reward - search.archive.no_memo_reward if best else None,
-        "search_control": control.reward if control else None,
-        "test_reward": row.score.reward if row and row.score else None,
-        "test_resolved": row.score.resolved if row and row.score else None,
-        "test_gain": kept,
+        **promise(search.archive.records, search.best, rows),
     }
-
-
-def _searches(curses: Sequence[dict[str, Any]], title: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("search")
-    names = ("seed", "designs scored", "best", "reward, search", "test", "resolved, search", "test")
-    names += ("gain over no_mem, search", "test")
-    for name in names:
-        table.add_column(name, justify="right")
-    for c in curses:
-        table.add_row(
-            str(c["search"]),
-            str(c["seed"]),
-            str(c["designs_scored"]),
-            c["best"] or "none",
-            _three(c["search_reward"]),
-            _three(c["test_reward"]),
-            percent(c["search_resolved"]),
-            percent(c["test_resolved"]),
-            _signed(c["search_gain"]),
-            _signed(c["test_gain"]),
-        )
-    return table
-
-
-def _three(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _signed(value: float | None) -> str:
-    return "-" if value is None else points(value)
 
 
 def _structures(structures: Sequence[Compared]) -> Table:
@@ -245,7 +199,7 @@ def _shrunk(curses: Sequence[dict[str, Any]]) -> str:
     search, test = (sum(x) / len(both) for x in zip(*both, strict=True))
     return (
         f"The best of a search promised {points(search)} points of reward over no memory there and kept {points(test)} "
-        "in the test (the first figure chose the design and flatters it; the tasks differ)."
+        f"in the test {CAUTION}."
     )
 
 

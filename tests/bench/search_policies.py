@@ -6,6 +6,10 @@ quarter, half, three quarters and all of them is then scored on the sealed test 
 --evaluation race --confirm``.
 
     python -m tests.bench.search_policies [--episodes 120] [--seeds 5] [--result_dir search-policies] [--plot FILE.png]
+        [--racing]
+
+``--racing`` also asks what racing saves, and whether anything is lost by it: each search of ``ours`` once more in full,
+as many proposals.
 
 All searches share one agent seed and one collection, so that a design that several come to is run once; intervals are
 over search seeds (t, 95 %) and hold for these tasks and this agent. The same command goes on with a run that was
@@ -23,13 +27,14 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.design_file import Design
-from core.eval_in_container import Evaluator
+from core.eval_in_container import Evaluates
 from core.experiments.evaluate import evaluate_designs
 from core.experiments.statistics import paired_t
 from core.memo_manager import Memo_Manager
@@ -47,6 +52,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     "alma": {"selection": "alma"},
     "ours": {"selection": "rank", "evaluation": "race", "confirm": True},
 }
+UNRACED = "ours, full evaluation"
 MANY_STEPS = 1000
 BASELINE_EPISODES = ("no_mem", "claude_md")
 
@@ -58,7 +64,7 @@ class Enough(Exception):
 class Counting:
     """Counts the agent's runs that each source took in this search, whether or not another search had paid for them."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: Evaluates) -> None:
         self._evaluator = evaluator
         self.tasks = evaluator.tasks
         self.episodes: Counter[str] = Counter()
@@ -73,7 +79,7 @@ class Counting:
 
 @dataclass(frozen=True)
 class Curve:
-    """``best`` are (episodes so far, SHA of what was believed to be the best, its training reward)."""
+    """``best`` are (episodes so far, SHA of what was believed to be the best, its training reward), a proposal each."""
 
     policy: str
     seed: int
@@ -85,12 +91,18 @@ class Curve:
         return [sha for used, sha, _ in self.best if used <= episodes or used == self.best[0][0]][-1]
 
 
-async def search(run: Run, policy: str, seed: int, budget: int) -> Curve:
-    folder = run.folder / "searches" / f"{policy}-{seed}"
-    # Gone through again from its beginning: finished evaluations and calls are read, and counted, not made.
-    archive = Memo_Manager(folder, run.memo_archive / run.options.task_type)
-    counting = Counting(run.evaluator(split_of(run.options, run.tasks)))
-    gateway_client.connect(run.gateway.socket_path, run.gateway.issue_token({"design": f"{policy} {seed}"}))
+async def search(
+    archive: Memo_Manager,
+    evaluator: Evaluates,
+    policy: str,
+    settings: dict[str, Any],
+    seed: int,
+    budget: float,
+    proposals: int | None = None,
+    models: tuple[str, str] = ("offline", "offline"),
+) -> Curve:
+    """One search in an empty archive, until it has had ``budget`` episodes, or made so many proposals."""
+    counting = Counting(evaluator)
     best: list[tuple[int, str, float]] = []
 
     def on_event(event: Event) -> None:
@@ -99,28 +111,43 @@ async def search(run: Run, policy: str, seed: int, budget: int) -> Curve:
         contents = {a.content for r in archive.records for a in r.attempts} | set(BASELINE_EPISODES)
         contents |= {a.content for p in archive.proposals for a in p.attempts}
         used = sum(counting.episodes[sha] for sha in contents)
-        if used > budget:
+        if used > budget or len(best) == proposals:
             raise Enough
         found = archive.best()
         best.append((used, found.sha, found.reward))
 
     agent = MetaAgent(
-        *(run.options.task_type, run.options.meta_model, run.options.execution_model, "train"),
+        *("coding", *models, "train"),
         evaluator=counting,
         archive=archive,
         rng=random.Random(seed),
         on_event=on_event,
-        **POLICIES[policy],
+        **settings,
     )
     try:
         await agent.forward(MANY_STEPS)
     except Enough:
         pass
-    run.progress.say(f"{policy} {seed}: {len(best)} proposals in {best[-1][0]} episodes, best {best[-1][1]}")
     return Curve(policy, seed, archive, best)
 
 
-async def measure(budget: int, seeds: int, plot: str | None, arguments: list[str]) -> None:
+async def search_in(
+    run: Run, policy: str, settings: dict[str, Any], seed: int, budget: float, proposals: int | None = None
+) -> Curve:
+    # Gone through again from its beginning: finished evaluations and calls are read, and counted, not made.
+    archive = Memo_Manager(
+        run.folder / "searches" / f"{policy}-{seed}", run.memo_archive / run.options.task_type
+    )
+    evaluator = run.evaluator(split_of(run.options, run.tasks))
+    gateway_client.connect(run.gateway.socket_path, run.gateway.issue_token({"design": f"{policy} {seed}"}))
+    models = (run.options.meta_model, run.options.execution_model)
+    curve = await search(archive, evaluator, policy, settings, seed, budget, proposals, models)
+    used, best, _ = curve.best[-1]
+    run.progress.say(f"{policy} {seed}: {len(curve.best)} proposals in {used} episodes, best {best}")
+    return curve
+
+
+async def measure(budget: int, seeds: int, racing: bool, plot: str | None, arguments: list[str]) -> None:
     asked = parser().parse_args(arguments)
     if (log_dir() / asked.result_dir / "options.json").exists():
         asked = parser().parse_args(["--resume", asked.result_dir])
@@ -132,10 +159,20 @@ async def measure(budget: int, seeds: int, plot: str | None, arguments: list[str
             options, folder, tasks, probe(options.sandbox), progress, reopen=folder.exists()
         ) as run:
             curves = [
-                await search(run, policy, seed, budget) for seed in range(1, seeds + 1) for policy in POLICIES
+                await search_in(run, policy, settings, seed, budget)
+                for seed in range(1, seeds + 1)
+                for policy, settings in POLICIES.items()
+            ]
+            unraced = [
+                await search(
+                    run, UNRACED, POLICIES["ours"] | {"evaluation": "full"}, c.seed, inf, len(c.best)
+                )
+                for c in curves
+                if racing and c.policy == "ours"
             ]
             grid = [round(budget * share) for share in (0.25, 0.5, 0.75, 1.0)]
             found = {c.at(n): c.archive for c in curves for n in grid}
+            found |= {c.best[-1][1]: c.archive for c in unraced}
             designs = [Design(sha, archive.path(archive.find(sha))) for sha, archive in found.items()]
             no_mem = curves[0].archive.find("no_mem")
             designs = [Design("no_mem", curves[0].archive.path(no_mem)), *designs]
@@ -143,6 +180,25 @@ async def measure(budget: int, seeds: int, plot: str | None, arguments: list[str
             rows = await evaluate_designs(run, run.evaluator(split), designs)
     test = {row.design: row.score.reward for row in rows if row.score}
     report(curves, grid, test, folder, plot)
+    if racing:
+        report_racing([c for c in curves if c.policy == "ours"], unraced, test)
+
+
+def report_racing(raced: list[Curve], full: list[Curve], test: dict[str, float]) -> None:
+    """What as many proposals cost and came to, with racing and without, paired by search seed."""
+    print("\nracing against full evaluation, as many proposals")
+    print(f"{'seed':>6}{'proposals':>11}{'episodes':>16}{'test reward of the best':>26}")
+    for a, b in zip(raced, full, strict=True):
+        ends = (a.best[-1], b.best[-1])
+        episodes, rewards = [used for used, *_ in ends], [test[sha] for _, sha, _ in ends]
+        print(
+            f"{a.seed:>6}{len(a.best):>11}{episodes[0]:>8} / {episodes[1]:<5}{rewards[0]:>18.3f} / {rewards[1]:.3f}"
+        )
+    used = np.array([[c.best[-1][0] for c in curves] for curves in (raced, full)])
+    kept = np.array([[test[c.best[-1][1]] for c in curves] for curves in (raced, full)])
+    saved, lost = paired_t(1 - used[0] / used[1]), paired_t(kept[0] - kept[1])
+    print(f"saved {saved.delta:.0%} of the episodes [{saved.interval[0]:.0%}, {saved.interval[1]:.0%}]")
+    print(f"test reward {lost.delta:+.3f} [{lost.interval[0]:+.3f}, {lost.interval[1]:+.3f}]")
 
 
 def report(
@@ -210,10 +266,11 @@ def main() -> None:
     own = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     own.add_argument("--episodes", type=int, default=120)
     own.add_argument("--seeds", type=int, default=5)
+    own.add_argument("--racing", action="store_true")
     own.add_argument("--plot")
     chosen, rest = own.parse_known_args(sys.argv[1:])
     defaults = ["--repeats", "1", *([] if "--result_dir" in rest else ["--result_dir", "search-policies"])]
-    asyncio.run(measure(chosen.episodes, chosen.seeds, chosen.plot, [*defaults, *rest]))
+    asyncio.run(measure(chosen.episodes, chosen.seeds, chosen.racing, chosen.plot, [*defaults, *rest]))
 
 
 if __name__ == "__main__":

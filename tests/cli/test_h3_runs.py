@@ -69,6 +69,23 @@ def test_promise_and_test_stand_side_by_side_and_designs_are_taken_apart(experim
     assert all(word in out for word in said)
 
 
+def test_a_later_test_of_a_design_is_shown_beside_what_its_search_promised(experiment, tmp_path):
+    shutil.copytree(experiment[0], tmp_path, dirs_exist_ok=True)
+    for folder, content in (("broken", "{"), ("other", '{"records": [{"sha": "x"}]}')):
+        (tmp_path / "logs" / folder).mkdir()
+        (tmp_path / "logs" / folder / "archive.json").write_text(content)
+    one, two = json.loads((tmp_path / "logs/first/summary.json").read_text())["searches"]
+    asked = ["--status", "test", "--tasks", str(tmp_path / "series.jsonl"), "--train_size", "3"]
+    asked += ["--memo_SHA", f"no_mem,reflexion,{one['best']},{two['best']}", "--repeats", "1"]
+    out, _ = finish(start(tmp_path, *asked, "--result_dir", "later"))
+    later = json.loads((tmp_path / "logs/later/summary.json").read_text())
+    for search, number, then in zip(later["searches"], (1, 2), (one, two), strict=True):
+        assert search["search"] == f"first/searches/{number}"
+        assert search == {**{k: v for k, v in then.items() if k != "seed"}, "search": search["search"]}
+    assert "what searches promised of these designs, and what this test kept" in out
+    assert ">first/searches/1</th>" in (tmp_path / "logs/later/report.html").read_text()
+
+
 def test_an_interrupted_experiment_goes_on_to_the_same_result(experiment, tmp_path):
     folder = tmp_path / "logs/first"
     shutil.copytree(experiment[0] / "logs/first", folder)

@@ -44,7 +44,7 @@ def _search(search: dict[str, Any]) -> dict[str, str]:
         return "" if value is None else form(value)
 
     return {
-        "number": shown("search", "{:.0f}".format),
+        "search": str(search.get("search") or ""),
         "seed": shown("seed", "{:.0f}".format),
         "scored": shown("designs_scored", "{:.0f}".format),
         "best": str(search.get("best") or "none"),
@@ -69,12 +69,12 @@ def _drawn(searches: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
     lines = [
         {
-            "label": f"search {at}",
+            "label": f"search {at}" if number(search.get("search")) else str(search.get("best") or ""),
             "y": TOP + (at - 0.5) * ROW,
             "promised": None if promised is None else (x(100 * promised), 100 * promised),
             "kept": None if kept is None else (x(100 * kept), 100 * kept),
         }
-        for at, (promised, kept, _) in enumerate(pairs, 1)
+        for at, (promised, kept, search) in enumerate(pairs, 1)
     ]
     bottom = TOP + len(pairs) * ROW
     ticks = [(f"{value:+.1f}", x(value)) for value in (low + room, high - room)]

@@ -1,0 +1,207 @@
+"""Which way of searching finds the better design, where it is known what every design is worth?
+
+With real agents an episode takes a second or more, and few of their tasks depend on memory: searches that can be
+afforded (tests/bench/search_policies.py) hardly tell policies apart. Here the loop, archive, prompts and offline meta
+model are real, and what a design is worth is drawn: every value of every setting has an effect, every pair of settings
+another, half of both common to all tasks and half of each task's own. Whether a task is solved is chance; ``--spread``
+is the standard deviation of that chance over designs. So the true worth of what a search comes up with, on tasks that
+it never saw, is known without error.
+
+    python -m tests.bench.search_landscape [--episodes 1000] [--seeds 20] [--spread 0.1] [--window 8] [--processes 2]
+        [--plot FILE.png]
+
+``--window`` is the number of proposals under way, outside ``alma``. Intervals are over landscapes (t, 95 %), the same
+ones for every policy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import combinations
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from core import meta_agent
+from core.experiments.statistics import TTest, paired_t
+from core.gateway.gateway import Gateway, GatewaySettings
+from core.gateway.offline.design.compose import recover
+from core.gateway.offline.design.space import LAYERS, OPTIONS, Params
+from core.memo_manager import Memo_Manager
+from core.options import MEMO_ARCHIVE
+from evals.contract import Episode, EvalResult
+from evals.utils import gateway_client
+from tests.bench.search_policies import POLICIES, search
+
+POLICIES = {
+    **POLICIES,
+    "rank, full evaluation": {"selection": "rank", "confirm": True},
+    "thompson": {"selection": "thompson", "evaluation": "race", "confirm": True},
+    "greedy": {"selection": "greedy", "evaluation": "race", "confirm": True},
+}
+TASKS = 14
+"""Of the search, and as many that only tell what a design is worth: the halves of ``--train_size 27``."""
+EXAMINED = 5
+PAIR = 0.5
+"""Standard deviation of the effect of a pair of settings, beside 1 of a setting."""
+
+
+class Landscape:
+    """What designs are worth: the chance that each task is solved, by design."""
+
+    def __init__(self, spread: float, seed: int) -> None:
+        self._spread, self._seed = spread, seed
+        self._tables: dict[tuple[str, ...], np.ndarray] = {}
+        rng = np.random.default_rng([seed, 1])
+        self._base = rng.uniform(0.2, 0.8, 2 * TASKS)
+        drawn = [self._effects(_random_point(rng)) for _ in range(400)]
+        self._mean, self._sd = np.mean(drawn, axis=0), np.std(drawn, axis=0)
+
+    def chances(self, point: Params | None) -> np.ndarray:
+        """Of each task, those of the search first; None is no memory, worth as much as designs are on average."""
+        if point is None:
+            return self._base
+        z = (self._effects(point) - self._mean) / self._sd
+        return np.clip(self._base + self._spread * z, 0.0, 1.0)
+
+    def worth(self, point: Params | None) -> float:
+        """On the tasks that no search sees."""
+        return float(self.chances(point)[TASKS:].mean())
+
+    def _effects(self, point: Params) -> np.ndarray:
+        """One number for each task."""
+        on = [f"{name}={getattr(point, name)}" for name in OPTIONS]
+        on += [f"layer={layer}" for layer in LAYERS if layer in point.layers]
+        singles = sum(self._drawn((name,), 1.0) for name in on)
+        return singles + sum(self._drawn(pair, PAIR) for pair in combinations(on, 2))
+
+    def _drawn(self, names: tuple[str, ...], size: float) -> np.ndarray:
+        """The effect of one value, or of two together: half of its variance is the same for all tasks."""
+        if names not in self._tables:
+            rng = np.random.default_rng([self._seed, zlib.crc32("+".join(names).encode())])
+            self._tables[names] = size * (rng.normal() + rng.normal(size=2 * TASKS)) / np.sqrt(2)
+        return self._tables[names]
+
+
+def _random_point(rng: np.random.Generator) -> Params:
+    values = {name: options[rng.integers(len(options))] for name, options in OPTIONS.items()}
+    layers = rng.permutation(LAYERS)[: rng.integers(1, 4)]
+    return Params(layers=tuple(str(layer) for layer in layers), **values)
+
+
+class Drawn:
+    """Evaluates by chance on a landscape; the same evaluation always comes out the same."""
+
+    def __init__(self, landscape: Landscape, seed: int) -> None:
+        self._landscape, self._seed = landscape, seed
+        self.tasks = [f"t{i:02d}" for i in range(TASKS)]
+
+    async def evaluate(
+        self, sha: str, path: Path, mode: str, tasks: Sequence[str] | None = None, again: int = 0
+    ) -> EvalResult:
+        point = None if sha == "no_mem" else recover(path.read_text(encoding="utf-8"))
+        chances = dict(zip(self.tasks, self._landscape.chances(point)[:TASKS], strict=True))
+        asked = self.tasks[:EXAMINED] if mode == "test" else tasks or self.tasks
+        return EvalResult("ok", [self._episode(sha, task, mode, again, chances[task]) for task in asked])
+
+    def _episode(self, sha: str, task: str, mode: str, again: int, chance: float) -> Episode:
+        trial = zlib.crc32(f"{sha} {task} {mode == 'test'} {again}".encode())
+        solved = np.random.default_rng([self._seed, trial]).random() < chance
+        return Episode(task=task, phase="retrieve", repeat=1, reward=float(solved), resolved=bool(solved))
+
+
+async def curve(policy: str, seed: int, spread: float, grid: Sequence[int]) -> list[float]:
+    """What the best design after so many episodes is worth beyond no memory."""
+    landscape = Landscape(spread, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        designs = Path(folder) / "memo_archive"
+        designs.mkdir()
+        (designs / "baseline").symlink_to(MEMO_ARCHIVE / "baseline")
+        archive = Memo_Manager(Path(folder) / "run", designs / "coding")
+        archive.run_dir.mkdir()
+        gateway = Gateway(archive.run_dir, GatewaySettings(offline=True))
+        await gateway.start()
+        try:
+            gateway_client.connect(gateway.socket_path, gateway.issue_token({"design": "meta agent"}))
+            found = await search(archive, Drawn(landscape, seed), policy, POLICIES[policy], seed, grid[-1])
+        finally:
+            await gateway_client.close()
+            await gateway.stop()
+        best = [archive.source(archive.find(found.at(n))) for n in grid]
+    return [landscape.worth(recover(source)) - landscape.worth(None) for source in best]
+
+
+def one(case: tuple[str, int], spread: float, grid: Sequence[int], window: int) -> list[float]:
+    meta_agent.WINDOW = window
+    return asyncio.run(curve(*case, spread, grid))
+
+
+def report(worth: dict[str, np.ndarray], grid: Sequence[int]) -> None:
+    """``worth``: of each policy, landscapes by episodes, in shares of tasks."""
+    print(f"{'episodes':>24}" + "".join(f"{n:>22}" for n in grid))
+    for policy, values in worth.items():
+        cells = [paired_t(100 * values[:, at]) for at in range(len(grid))]
+        print(f"{policy:>24}" + "".join(f"{_points(c):>22}" for c in cells))
+    for other in ("random", "alma"):
+        print(f"\nours - {other}, paired by landscape")
+        cells = [paired_t(100 * (worth["ours"] - worth[other])[:, at]) for at in range(len(grid))]
+        print(f"{'':>24}" + "".join(f"{_points(c):>22}" for c in cells))
+
+
+def _points(found: TTest) -> str:
+    return f"{found.delta:+.1f} [{found.interval[0]:+.1f}, {found.interval[1]:+.1f}]"
+
+
+def draw(worth: dict[str, np.ndarray], grid: Sequence[int], path: str) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, ax = pyplot.subplots(figsize=(6, 3.6))
+    for shift, policy in enumerate(("random", "alma", "ours")):
+        found = [paired_t(100 * worth[policy][:, at]) for at in range(len(grid))]
+        half = [f.delta - f.interval[0] for f in found]
+        at = np.array(grid) * (1 + 0.01 * shift)
+        ax.errorbar(at, [f.delta for f in found], half, capsize=3, marker="o", label=policy)
+    ax.axhline(0, linestyle=":", color="grey", label="no memory")
+    ax.set(xlabel="episodes of the search", ylabel="solved beyond no memory, points\n(drawn landscapes)")
+    ax.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--episodes", type=int, default=1000)
+    p.add_argument("--seeds", type=int, default=20)
+    p.add_argument("--spread", type=float, default=0.1)
+    p.add_argument("--window", type=int, default=meta_agent.WINDOW)
+    p.add_argument("--processes", type=int, default=2)
+    p.add_argument("--plot", metavar="FILE.png")
+    args = p.parse_args()
+    grid = [round(args.episodes * share) for share in (0.12, 0.25, 0.5, 1.0)]
+    cases = [(policy, seed) for seed in range(1, args.seeds + 1) for policy in POLICIES]
+    search_one = partial(one, spread=args.spread, grid=grid, window=args.window)
+    with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool:
+        found = dict(zip(cases, pool.map(search_one, cases), strict=True))
+    seeds = range(1, args.seeds + 1)
+    worth = {policy: np.array([found[policy, seed] for seed in seeds]) for policy in POLICIES}
+    print(
+        f"solved beyond no memory by the best design so far, in points, on tasks it never saw; {args.seeds} landscapes "
+        f"whose designs differ by {100 * args.spread:g} points (standard deviation)\n"
+    )
+    report(worth, grid)
+    if args.plot:
+        draw(worth, grid, args.plot)
+
+
+if __name__ == "__main__":
+    main()
