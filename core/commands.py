@@ -16,6 +16,7 @@ from core.experiments import grouped, h1, h2, h3
 from core.experiments.evaluate import Row, evaluate_designs
 from core.experiments.plan import plan as plan_of
 from core.experiments.plan import read_pilot
+from core.experiments.promises import beside, promises_in
 from core.gateway.gateway import ModelUnavailable
 from core.gateway.preflight import ProviderDown, check_models
 from core.inputs import Inputs
@@ -29,7 +30,7 @@ from core.report import h1 as h1_report
 from core.report import h2 as h2_report
 from core.report import h3 as h3_report
 from core.report import tables
-from core.report.promises import CAUTION, promises_of, promises_table
+from core.report.promises import CAUTION, promises_table
 from core.report.write import leave_report
 from core.run import Run, find_design, gateway_settings, open_run, split_of, state_of, tasks_of
 from core.saved_memory import check_memories, save_memories
@@ -178,15 +179,18 @@ def _designs(options: Options, find: Callable[[str], Design]) -> list[Design]:
 
 async def _evaluate(run: Run) -> int:
     designs = _designs(run.options, run.design)
-    evaluator = run.evaluator(split_of(run.options, run.tasks), designs)
-    rows = await evaluate_designs(run, evaluator, designs)
+    split = split_of(run.options, run.tasks)
+    names = [design.sha for design in designs if design.path.parent.name != "baseline"]
+    promises = run.inputs.from_around(
+        "promises", lambda: promises_in(log_dir(), names, run.options, run.inputs.tasks, split.retrieve)
+    )
+    rows = await evaluate_designs(run, run.evaluator(split, designs), designs)
     n = next((r.score.n_tasks for r in rows if r.score), 0)
     title = (
         f"{run.options.name}: {n} tasks x {run.options.repeats} repeats, {run.options.rollout_type}"
         f" ({'memory read-only' if run.options.rollout_type == 'batched' else 'memory learns on'})"
     )
-    kept = promises_of(rows, log_dir()) if run.options.status == "test" else []
-    code = _report(run, rows, title, searches=kept)
+    code = _report(run, rows, title, searches=[beside(promise, rows) for promise in promises])
     for line in save_memories(run.options, run.folder, designs):
         run.progress.say(line)
     return code

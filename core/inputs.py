@@ -25,6 +25,7 @@ from evals.contract import write_atomic, write_json_atomic
 
 CODE = ("core", "evals", "envs_archive", "memo_archive/baseline")
 PACKAGES = ("pytest", "numpy")
+AROUND = ("promises", "opened_before")
 BASELINES = PROJECT_ROOT / "memo_archive" / "baseline"
 
 
@@ -101,6 +102,20 @@ class Inputs:
         if source != target:
             self.designs.mkdir(parents=True, exist_ok=True)
             write_atomic(target, source.read_bytes())
+
+    def from_around(self, name: str, find: Callable[[], list[Any]]) -> list[Any]:
+        """What was found in other runs' folders, at the first call; later ones and a replay get the same."""
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            write_json_atomic(path, find())
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def keep_around(self, other: Inputs) -> None:
+        """Take over what another run found around it, and find nothing else."""
+        self.folder.mkdir(exist_ok=True)
+        for name in AROUND:
+            path = other.folder / f"{name}.json"
+            write_atomic(self.folder / path.name, path.read_bytes() if path.exists() else b"[]")
 
     def changed_code(self) -> list[str]:
         """Files of this program that differ from those the run was begun with; the first call keeps theirs."""

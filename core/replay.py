@@ -88,6 +88,7 @@ async def _run_again(options: Options, source: Path, scratch: Path, progress: Pr
     folder, inputs = scratch / "logs" / options.name, Inputs(source)
     memo_archive = _memo_archive(scratch / "memo_archive", inputs, options.task_type)
     folder.mkdir(parents=True)
+    Inputs(folder).keep_around(inputs)
     _copy_ledger(source / "ledger.sqlite", folder / "ledger.sqlite")
     if inputs.history is not None:
         options = dataclasses.replace(options, history_ckpt_path=str(inputs.history))

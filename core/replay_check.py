@@ -18,8 +18,10 @@ from core.pack import KEY
 from core.run import Run
 from evals.contract import read_episodes
 
-TIMES = frozenset({"wall_s", "seconds", "grading_seconds", "memory_seconds", "from_ledger", "sandbox"})
-"""What may differ from run to run: how long things took, and where they ran."""
+TIMES = frozenset(
+    {"wall_s", "seconds", "grading_seconds", "memory_seconds", "from_ledger", "sandbox", "opened"}
+)
+"""What may differ from run to run: how long things took, when, and where they ran."""
 COMPARED = ("evaluations/*/result.json", "evaluations/*/episodes.jsonl", "examples/*.json")
 COMPARED += ("searches/*/archive.json", "searches/*/examples/*.json")
 AROUND = 60

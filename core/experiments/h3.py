@@ -11,26 +11,31 @@ import dataclasses
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from core.design_file import Design, content_sha
+from core.design_file import CONTROLS, NO_MEMORY, Design, content_sha
 from core.experiments.contrasts import Measure, measure
 from core.experiments.evaluate import Row, evaluate_designs
 from core.experiments.h1 import derived_seed
+from core.experiments.promises import is_evolved
+from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent
 from core.options import Options, UsageError
 from core.pareto import Objective, best_design
 from core.records import Record
 from core.run import Run, split_of
-from envs_archive.coding.tasks import Split, Task
+from envs_archive.coding.tasks import Split, Task, split_tasks
 from evals.contract import write_json_atomic
 from evals.utils import gateway_client
 
 SEAL = "test_split.json"
+NOT_BY_HAND = (NO_MEMORY, "raw_last", *CONTROLS)
+"""Baselines that are controls and no designs."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,14 @@ class Search:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of the experiment. ``rows`` are scores on the test half: control, designs by hand, winners."""
+    """What came of the experiment. ``rows`` are scores on the test half: control, designs by hand, winners;
+    ``opened_before`` are runs that had scored designs on it before."""
 
     searches: list[Search]
     by_hand: list[Design]
     winners: list[Design]
     rows: list[Row]
+    opened_before: list[str] = field(default_factory=list)
 
 
 def check(options: Options, tasks: dict[str, Task], designs: Sequence[Design]) -> None:
@@ -64,6 +71,12 @@ def check(options: Options, tasks: dict[str, Task], designs: Sequence[Design]) -
     Raises:
         UsageError: there are not.
     """
+    for design in designs[1:]:
+        kind = design.sha.partition(":")[0]
+        if kind in NOT_BY_HAND:
+            raise UsageError(
+                f"--memo_SHA names designs made by hand to compare with; {design.sha} is a control"
+            )
     if len(designs) < 2:
         raise UsageError(f"--memo_SHA names only the control {options.baseline}: name designs made by hand")
     for status in ("train", "test"):
@@ -108,10 +121,13 @@ async def run_searches(run: Run, designs: Sequence[Design], on_event: Callable[[
         return Found(searches, list(designs[1:]), [], [])
     compared = [*designs, *winners]
     split = _split(options, run.tasks, "test")
+    before = run.inputs.from_around("opened_before", lambda: openings(run.folder, run.inputs.tasks, split))
     open_test_split(run.folder, compared, split)
     run.progress.say(f"the test half is opened for {', '.join(d.sha for d in compared)}")
+    if before:
+        run.progress.say(f"it was opened before, in {', '.join(before)}")
     rows = await evaluate_designs(run, run.evaluator(split, compared), compared)
-    return Found(searches, list(designs[1:]), winners, rows)
+    return Found(searches, list(designs[1:]), winners, rows, before)
 
 
 async def _search(run: Run, number: int, seed: int, on_event: Callable[[Event], None]) -> Search:
@@ -150,7 +166,7 @@ def _best(archive: Memo_Manager, objective: Objective) -> Record | None:
 
 def _evolved(archive: Memo_Manager) -> list[Record]:
     """Designs of the search that were scored, those made by hand left out."""
-    return [r for r in archive.records if r.status == "ok" and r.reward is not None and r.sha == r.content]
+    return [r for r in archive.records if is_evolved(r)]
 
 
 def open_test_split(folder: Path, designs: Sequence[Design], split: Split) -> None:
@@ -167,14 +183,44 @@ def open_test_split(folder: Path, designs: Sequence[Design], split: Split) -> No
     }
     if path.exists():
         opened = json.loads(path.read_text(encoding="utf-8"))
-        if opened != asked:
+        if {name: opened.get(name) for name in asked} != asked:
             other = sorted(opened["designs"].keys() ^ asked["designs"].keys()) or ["other tasks or sources"]
             raise UsageError(
                 f"the test half was opened before, see {path}: it is not opened again for {', '.join(other)}; begin a "
                 "new run, and say in its report that this half is no longer unseen"
             )
         return
-    write_json_atomic(path, asked)
+    write_json_atomic(path, {"opened": datetime.now(UTC).isoformat(timespec="seconds"), **asked})
+
+
+def openings(folder: Path, tasks_file: Path, split: Split) -> list[str]:
+    """Other runs beside this one in which designs were scored on tasks of the test half, by name.
+
+    Those of H3 and evaluations of the test half count: whoever chose designs by what they showed is not blind to it any
+    more.
+    """
+    found = []
+    for path in sorted(folder.parent.glob("*/options.json")):
+        other = path.parent
+        try:
+            tasks = Inputs(other).tasks
+            if other == folder or tasks is None or tasks.read_bytes() != tasks_file.read_bytes():
+                continue
+            if (other / SEAL).exists():
+                met = json.loads((other / SEAL).read_text(encoding="utf-8"))["retrieve_tasks"]
+            else:
+                asked = json.loads(path.read_text(encoding="utf-8"))
+                if asked["kind"] != "evaluate" or not any(other.glob("evaluations/*_eval_1/episodes.jsonl")):
+                    continue
+                ids = [
+                    json.loads(row)["instance_id"] for row in tasks.read_text(encoding="utf-8").splitlines()
+                ]
+                met = split_tasks(ids, asked["status"], asked["train_size"]).retrieve
+            if set(met) & set(split.retrieve):
+                found.append(other.name)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            continue  # what cannot be read has shown nothing
+    return found
 
 
 def evolved_against_by_hand(found: Found, projects: dict[str, str], seed: int, value: str) -> Measure | None:

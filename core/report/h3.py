@@ -9,18 +9,16 @@ from typing import Any
 
 from rich.table import Table
 
-from core.design_file import CONTROLS, NO_MEMORY, Design, available_designs
+from core.design_file import Design, available_designs
 from core.experiments.contrasts import Measure
 from core.experiments.evaluate import Row
-from core.experiments.h3 import Found, Search, evolved_against_by_hand
+from core.experiments.h3 import NOT_BY_HAND, Found, Search, evolved_against_by_hand
 from core.experiments.power import ALPHA
+from core.experiments.promises import beside, promised
 from core.experiments.structure import Structure, describe, similarity
-from core.report.promises import CAUTION, promise, promises_table
+from core.report.promises import CAUTION, promises_table
 from core.report.tables import comparison, console, model_note, p_value, points
 from core.run import Run
-
-NOT_BY_HAND = (NO_MEMORY, "raw_last", *CONTROLS)
-"""Baselines that are controls and no designs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +59,14 @@ def finish(run: Run, found: Found) -> bool:
     said = [
         in_words(found, measures["resolved"], curses),
         *_others(structures, {d.sha for d in found.winners}),
+        *_seen(found.opened_before),
     ]
     run.summarise(
         "done",
         said=said,
         paired={"evolved against by hand": {v: m.summary() for v, m in measures.items() if m}},
         searches=curses,
+        opened_before=found.opened_before,
         structure=[dataclasses.asdict(s) for s in structures],
     )
     out = console()
@@ -127,11 +127,8 @@ def _of_search(found: Found, sha: str) -> dict[str, Any]:
 
 
 def _curse(search: Search, rows: Sequence[Row]) -> dict[str, Any]:
-    return {
-        "search": search.number,
-        "seed": search.seed,
-        **promise(search.archive.records, search.best, rows),
-    }
+    named = {"search": search.number, "seed": search.seed}
+    return beside(named | promised(search.archive.records, search.best), rows)
 
 
 def _structures(structures: Sequence[Compared]) -> Table:
@@ -201,6 +198,15 @@ def _shrunk(curses: Sequence[dict[str, Any]]) -> str:
         f"The best of a search promised {points(search)} points of reward over no memory there and kept {points(test)} "
         f"in the test {CAUTION}."
     )
+
+
+def _seen(runs: Sequence[str]) -> list[str]:
+    if not runs:
+        return []
+    return [
+        f"The test half had been opened before, in {', '.join(runs)}: who chose designs by what was seen there is not "
+        "blind to it."
+    ]
 
 
 def _others(structures: Sequence[Compared], winners: set[str]) -> list[str]:

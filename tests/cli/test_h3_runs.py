@@ -9,10 +9,14 @@ import pytest
 import run_main
 from core.design_file import resolve_design
 from core.experiments import h3
-from core.options import MEMO_ARCHIVE, UsageError
+from core.experiments.promises import promises_in
+from core.options import MEMO_ARCHIVE, Options, UsageError
+from core.records import OUTCOMES, Record
 from envs_archive.coding.tasks import Split, load_tasks
 from tests.cli.series import write_series
 from tests.cli.test_runs import finish, start
+
+SPLIT = ("update", "retrieve")
 
 
 def arguments(tmp_path, *more):
@@ -27,6 +31,13 @@ def experiment(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("h3")
     out, _ = finish(start(tmp_path, *arguments(tmp_path)))
     return tmp_path, out
+
+
+def made_record(sha, **fields):
+    record = Record(
+        sha, sha if sha != "no_mem" else "0", "coding/x.py", None, 0, 0, "ok", reward=0.5, resolved=0.5
+    )
+    return {**dataclasses.asdict(record), **fields}
 
 
 def archives(folder):
@@ -69,21 +80,80 @@ def test_promise_and_test_stand_side_by_side_and_designs_are_taken_apart(experim
     assert all(word in out for word in said)
 
 
-def test_a_later_test_of_a_design_is_shown_beside_what_its_search_promised(experiment, tmp_path):
+@pytest.fixture(scope="module")
+def tested_later(experiment, tmp_path_factory):
+    """The experiment's designs, tested once more beside other runs: (folder of the logs, what it printed)."""
+    tmp_path = tmp_path_factory.mktemp("later")
     shutil.copytree(experiment[0], tmp_path, dirs_exist_ok=True)
-    for folder, content in (("broken", "{"), ("other", '{"records": [{"sha": "x"}]}')):
-        (tmp_path / "logs" / folder).mkdir()
-        (tmp_path / "logs" / folder / "archive.json").write_text(content)
-    one, two = json.loads((tmp_path / "logs/first/summary.json").read_text())["searches"]
+    first = tmp_path / "logs/first"
+    archive = json.loads((first / "searches/1/archive.json").read_text())
+    odd = [{**record, "reward": "much"} for record in archive["records"]]
+    for name, rows, records in (("other-tasks", 3, archive["records"]), ("odd", 6, odd), ("broken", 6, None)):
+        folder = tmp_path / "logs" / name
+        shutil.copytree(first / "inputs", folder / "inputs")
+        shutil.copy(first / "options.json", folder)
+        lines = (first / "inputs/tasks.jsonl").read_text().splitlines(keepends=True)
+        (folder / "inputs/tasks.jsonl").write_text("".join(lines[:rows]))
+        text = "{" if records is None else json.dumps({**archive, "records": records})
+        (folder / "archive.json").write_text(text)  # all are later than the experiment
+    searches = json.loads((first / "summary.json").read_text())["searches"]
     asked = ["--status", "test", "--tasks", str(tmp_path / "series.jsonl"), "--train_size", "3"]
-    asked += ["--memo_SHA", f"no_mem,reflexion,{one['best']},{two['best']}", "--repeats", "1"]
-    out, _ = finish(start(tmp_path, *asked, "--result_dir", "later"))
-    later = json.loads((tmp_path / "logs/later/summary.json").read_text())
-    for search, number, then in zip(later["searches"], (1, 2), (one, two), strict=True):
+    asked += ["--memo_SHA", ",".join(["no_mem", "reflexion", *(s["best"] for s in searches)])]
+    asked += ["--batch_max_retrieve_concurrent", "1"]  # side by side, which one first makes a call is chance
+    out, _ = finish(start(tmp_path, *asked, "--repeats", "1", "--result_dir", "later"))
+    return tmp_path, out
+
+
+def test_a_later_test_of_a_design_is_shown_beside_what_its_search_promised(tested_later):
+    tmp_path, out = tested_later
+    then = json.loads((tmp_path / "logs/first/summary.json").read_text())["searches"]
+    later = json.loads((tmp_path / "logs/later/summary.json").read_text())["searches"]
+    for search, number, expected in zip(later, (1, 2), then, strict=True):
         assert search["search"] == f"first/searches/{number}"
-        assert search == {**{k: v for k, v in then.items() if k != "seed"}, "search": search["search"]}
+        assert search == {**{k: v for k, v in expected.items() if k != "seed"}, "search": search["search"]}
     assert "what searches promised of these designs, and what this test kept" in out
     assert ">first/searches/1</th>" in (tmp_path / "logs/later/report.html").read_text()
+    shutil.rmtree(tmp_path / "logs/first/searches")
+    finish(start(tmp_path, "--replay", "later"))
+
+
+def test_a_promise_on_the_same_tasks_is_none(tested_later):
+    tmp_path, _ = tested_later
+    first, options = tmp_path / "logs/first", Options.load(tmp_path / "logs/later/options.json")
+    shutil.copytree(first, tmp_path / "again/logs/first")
+    runs, tasks = tmp_path / "again/logs", first / "inputs/tasks.jsonl"
+    record = {"runs": {outcome: {"series-01": [1.0]} for outcome in OUTCOMES}}
+    shutil.rmtree(runs / "first/searches", ignore_errors=True)
+    archive = {"origin": 0, "records": [made_record(sha, **record) for sha in ("no_mem", "0a0a0a0a")]}
+
+    def promises(tested, **changes):
+        (runs / "first/archive.json").write_text(json.dumps(archive | changes))
+        return promises_in(runs, ["0a0a0a0a"], options, tasks, tested)
+
+    assert [p["search"] for p in promises(["series-02"])] == ["first"]
+    assert promises(["series-01", "series-02"]) == []
+    assert promises(["series-02"], origin=1) == []  # taken over from another run
+    options = dataclasses.replace(options, execution_model="gpt-5-nano")
+    assert promises(["series-02"]) == []
+
+
+def test_it_is_said_where_the_test_half_was_opened_before(tested_later):
+    tmp_path, _ = tested_later
+    logs = tmp_path / "logs"
+    split = Split(
+        **{k: json.loads((logs / "first/test_split.json").read_text())[f"{k}_tasks"] for k in SPLIT}
+    )
+    tasks = logs / "first/inputs/tasks.jsonl"
+    assert h3.openings(logs / "new", tasks, split) == ["first", "later"]
+    assert h3.openings(logs / "first", tasks, split) == ["later"]
+    assert h3.openings(logs / "new", tasks, Split([], ["another"])) == []
+    assert json.loads((logs / "first/test_split.json").read_text())["opened"].startswith("20")
+
+
+def test_controls_are_not_designs_made_by_hand(tmp_path):
+    asked = [word if word != "reflexion" else "placebo:ace" for word in arguments(tmp_path)]
+    _, err = finish(start(tmp_path, *asked), 2)
+    assert "placebo:ace is a control" in err and not (tmp_path / "logs").exists()
 
 
 def test_an_interrupted_experiment_goes_on_to_the_same_result(experiment, tmp_path):
