@@ -33,8 +33,13 @@ class Compared:
         return f"{self.verdict}: {self.difference:+.4f} on {self.tasks} tasks, p {self.p:.3f}"
 
 
-def compare(design: Mapping[str, Sequence[float]], parent: Mapping[str, Sequence[float]]) -> Compared | None:
-    """Compare the runs of a design with those of its parent, by task; None when they share no task."""
+def compare(
+    design: Mapping[str, Sequence[float]], parent: Mapping[str, Sequence[float]], stopped: bool = False
+) -> Compared | None:
+    """Compare the runs of a design with those of its parent, by task; None when they share no task.
+
+    ``stopped``: a race ended because the design is worse, and its verdict holds: it was spent on deciding that.
+    """
     shared = sorted(design.keys() & parent.keys())
     if not shared:
         return None
@@ -42,6 +47,7 @@ def compare(design: Mapping[str, Sequence[float]], parent: Mapping[str, Sequence
     below, above = flip_p(d, below=True), flip_p(d, below=False)
     p = min(1.0, 2 * min(below, above))
     verdict = "not decided" if p > ERROR else "better" if above < below else "worse"
+    verdict = "worse" if stopped else verdict
     return Compared(verdict, round(_mean(d), 6), len(d), round(p, 6))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.design_file import NO_MEMORY, content_sha, file_name
-from core.pareto import Objective, best_design, design_worth
+from core.pareto import Objective, best_design, design_beliefs, design_worth
 from core.program_key import program_key
 from core.records import Attempt, Proposal, Record, record_of
 from core.selection import Candidate
@@ -77,13 +77,26 @@ class Memo_Manager:
         return self.records[: sum(p.has_record for p in self.proposals[: proposal.known])]
 
     def rewritable(self) -> list[Record]:
-        """Designs that may become parents: scored, and with a source worth rewriting."""
-        return [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
+        """Designs that may become parents: scored on all tasks, not stopped as worse on some, and with a source worth
+        rewriting."""
+        scored = [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
+        most = max((r.tasks for r in scored), default=0)
+        return [r for r in scored if r.tasks == most]
 
     def candidates(self, objective: Objective | None = None) -> list[Candidate]:
         """Designs that may become parents, by their reward; with an objective, by what they are worth by that."""
         worth = design_worth(self.records, objective) if objective else {}
-        return [Candidate(r.sha, worth.get(r.sha, r.reward), r.visits, r.parent) for r in self.rewritable()]
+        believed = design_beliefs(self.records, objective) if objective in ("reward", "resolved") else {}
+        return [
+            Candidate(
+                r.sha,
+                worth.get(r.sha, r.reward),
+                r.visits,
+                r.parent,
+                believed[r.sha].sd if r.sha in believed else 0.0,
+            )
+            for r in self.rewritable()
+        ]
 
     def best(self, objective: Objective = "reward") -> Record | None:
         """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -103,7 +103,7 @@ class MetaAgent:
         confirm: bool = False,
         objective: Objective = "reward",
         proposer: Literal["prompt", "agent"] = "prompt",
-        usd_of_run: Callable[[str], float | None] = lambda sha: None,
+        usd_of_run: Callable[[str, Sequence[str]], float | None] = lambda sha, modes: None,
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
         if task_type != "coding":

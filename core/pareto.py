@@ -54,7 +54,7 @@ def fronts(points: Points) -> dict[str, int]:
 
 def design_beliefs(records: Iterable[Record], objective: Objective = "reward") -> dict[str, Belief]:
     """What is believed of the designs whose runs are known."""
-    return beliefs({r.sha: r.runs[OUTCOME[objective]] for r in records if r.runs})
+    return beliefs({r.sha: r.blocks(OUTCOME[objective]) for r in records if r.runs})
 
 
 def design_points(
@@ -98,6 +98,7 @@ def best_design(
     """
     designs = [r for r in records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
     designs = [r for r in designs if among is None or r.sha in among]
+    designs = [r for r in designs if r.confirmed] or designs  # where some were, only those are elites
     priced = design_points(records, objective) if objective in ("tokens", "cost") else {}
     worth = design_worth(records, objective if priced else OUTCOME[objective])
     best = max((worth[r.sha] for r in designs if r.sha in priced), default=None)

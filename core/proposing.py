@@ -144,7 +144,8 @@ class Proposer:
             if parent is not None:
                 record.improve_score = record.reward - parent.reward
                 outcome = OUTCOME[self._objective]
-                record.compared = compare(record.runs[outcome], parent.runs.get(outcome, {}))
+                stopped = record.tasks < parent.tasks
+                record.compared = compare(record.runs[outcome], parent.runs.get(outcome, {}), stopped)
         return record
 
     async def _generated(self, proposal: Proposal, parent: Record | None, known: Known) -> First:

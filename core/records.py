@@ -45,6 +45,7 @@ class Record:
         hypothesis: what the change was meant to improve, as the meta model put it; None when it did not say.
         compared: the design's score beside its parent's, task by task: whether that came true.
         way: how its parent was to be changed; ``second`` is the other parent of a crossover.
+        confirmed: the same as ``runs`` of those that confirmed it, with another seed; not part of its score.
         usd: of all model calls of its scoring, for one run; None when it was not asked for or is not known.
     """
 
@@ -76,6 +77,12 @@ class Record:
     way: Way = "rewrite"
     second: str | None = None
     usd: float | None = None
+    confirmed: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+    def blocks(self, outcome: str) -> dict[str, list[float]]:
+        """Outcomes of all runs, by task and by seed: luck with a seed is common to the designs that ran with it."""
+        again = {f"{task}, confirmed": values for task, values in self.confirmed.get(outcome, {}).items()}
+        return self.runs.get(outcome, {}) | again
 
     @property
     def memory_tokens(self) -> float | None:
@@ -132,14 +139,21 @@ def record_of(data: dict[str, Any]) -> Record:
     Raises:
         TypeError, KeyError, ValueError, AttributeError: it is none.
     """
+    runs, confirmed = (_runs_of(data, name) for name in ("runs", "confirmed"))
+    compared = Compared(**data["compared"]) if data.get("compared") else None
+    attempts = [Attempt(**a) for a in data["attempts"]]
+    return Record(
+        **{**data, "runs": runs, "confirmed": confirmed, "attempts": attempts, "compared": compared}
+    )
+
+
+def _runs_of(data: dict[str, Any], name: str) -> dict[str, dict[str, list[float]]]:
     runs = {
         outcome: {task: [float(value) for value in values] for task, values in of_task.items()}
-        for outcome, of_task in data.get("runs", {}).items()
+        for outcome, of_task in data.get(name, {}).items()
     }
     if runs and (
         set(runs) != set(OUTCOMES) or not all(v for of_task in runs.values() for v in of_task.values())
     ):
-        raise ValueError(f"the runs of {data['sha']} are not {', '.join(OUTCOMES)} by task")
-    compared = Compared(**data["compared"]) if data.get("compared") else None
-    attempts = [Attempt(**a) for a in data["attempts"]]
-    return Record(**{**data, "runs": runs, "attempts": attempts, "compared": compared})
+        raise ValueError(f"the {name} of {data['sha']} are not {', '.join(OUTCOMES)} by task")
+    return runs

@@ -117,14 +117,26 @@ class Run:
             for group in totals(self.gateway.ledger_path, "design")
         }
 
-    def usd_of_run(self, design: str) -> float | None:
-        """USD of all model calls of a design's evaluations, learning included, for one run of a task; its examination
-        is left out. None when a price is unknown, or nothing was run."""
+    def usd_of_run(self, design: str, modes: Sequence[str]) -> float | None:
+        """USD of all model calls of one run of a task with a design, and the share of it in learning, as if the memory
+        were built once for all tasks of the split: evaluations in parts build it in each.
+
+        Args:
+            modes: the design's evaluations that count, by their mode.
+
+        None when a price is unknown, or nothing was run.
+        """
         groups = totals(self.gateway.ledger_path, "design", "evaluation", "phase", "task", "repeat")
-        examined = f"{folder_name(design)}_test_"
-        own = [g for g in groups if g.group[0] == design and not str(g.group[1]).startswith(examined)]
-        runs = len({g.group[1:] for g in own if g.group[2] == "retrieve"})
-        return sum(g.usd for g in own) / runs if runs and not any(g.unpriced for g in own) else None
+        names = tuple(f"{folder_name(design)}_{mode}_" for mode in modes)
+        own = [g for g in groups if g.group[0] == design and str(g.group[1]).startswith(names)]
+        retrieved = [g for g in own if g.group[2] == "retrieve"]
+        learned = [g for g in own if g.group[2] != "retrieve"]
+        if not retrieved or any(g.unpriced for g in own):
+            return None
+        builds = max(1, len({g.group[1] for g in learned}))
+        split = split_of(self.options, self.tasks)
+        learning = sum(g.usd for g in learned) / builds / (len(split.retrieve) * self.options.repeats)
+        return sum(g.usd for g in retrieved) / len({g.group[1:] for g in retrieved}) + learning
 
     def summarise(self, state: str, **more: Any) -> dict[str, Any]:
         """Write ``summary.json``: how the run stands, what it cost, and what is known of its ``designs``."""

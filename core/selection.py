@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
@@ -34,12 +35,14 @@ class Candidate:
         reward: what is to be raised; for ``alma`` the mean test pass rate, 0 to 1.
         visits: how often it has been taken as a parent so far, rewrites under way included.
         parent: the design it rewrites; that need not be a candidate.
+        sd: how sure the reward is; 0 where that is not known.
     """
 
     sha: str
     reward: float
     visits: int
     parent: str | None = None
+    sd: float = 0.0
 
 
 def alma_score(reward: float, no_memo_reward: float, visits: int) -> float:
@@ -115,24 +118,32 @@ def clade_beliefs(candidates: Sequence[Candidate]) -> list[tuple[float, float]]:
     """(mean, standard deviation) of what rewriting each candidate's line leads to.
 
     Its clade, the design and all that descend from it, are the observations, beside one at the mean of all designs
-    that stands for not having looked. One observation has the spread of all rewards. So a design that is good but
-    whose children are not sinks, and a line that was hardly tried keeps its chance. Judging a parent by its whole
-    clade is from the Huxley-Goedel Machine (arXiv 2510.21614), which counts solved tasks where this averages rewards.
+    that stands for not having looked, and one there for every rewrite that came to nothing or is still under way. An
+    observation has the spread of all rewards and its own uncertainty. So a design that is good but whose children are
+    not sinks, and a line that was hardly tried keeps its chance. Judging a parent by its whole clade is from the
+    Huxley-Goedel Machine (arXiv 2510.21614), which counts solved tasks where this averages rewards.
     """
     if not candidates:
         return []
+    mean, spread = fmean(c.reward for c in candidates), pstdev(c.reward for c in candidates)
+    if spread == 0:
+        return [(mean, 0.0)] * len(candidates)
     own = {c.sha: c for c in candidates}
-    clades: dict[str, list[float]] = {c.sha: [] for c in candidates}
+    scored = Counter(c.parent for c in candidates)
+    seen: dict[str, list[tuple[float, float]]] = {c.sha: [(mean, 0.0)] for c in candidates}
     for c in candidates:
+        observed = [(c.reward, c.sd), *[(mean, 0.0)] * max(0, c.visits - scored[c.sha])]
         above: Candidate | None = c
         while above is not None:
-            clades[above.sha].append(c.reward)
+            seen[above.sha] += observed
             above = own.get(above.parent or "")
-    mean, spread = fmean(c.reward for c in candidates), pstdev(c.reward for c in candidates)
-    return [
-        ((sum(clade) + mean) / (len(clade) + 1), spread / math.sqrt(len(clade) + 1))
-        for clade in clades.values()
-    ]
+    found = []
+    for observed in seen.values():
+        weights = [1 / (spread**2 + sd**2) for _, sd in observed]
+        total = sum(weights)
+        centre = sum(w * value for w, (value, _) in zip(weights, observed, strict=True)) / total
+        found.append((centre, 1 / math.sqrt(total)))
+    return found
 
 
 def thompson(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng: random.Random) -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from core.design_file import NO_MEMORY
@@ -50,9 +51,11 @@ class Trials:
     evaluator: raises when it cannot evaluate (the run stops there, resumable).
     archive: keeps examples, and why sources failed the examination.
     race: score a rewrite on more tasks only while it cannot be told from its parent.
-    confirm: score a design that would be the best once more, with another seed, before it is.
+    confirm: score a design that would be the best once more, with another seed, before it is; no_mem and the first
+        designs too, since luck with that seed is common to all.
     objective: what races and the best are judged by: its gain, whatever the price.
-    usd_of_run: what one run with a design costs, None when not known; asked with ``cost`` alone.
+    usd_of_run: what one run with a design costs in the evaluations of these modes, None when not known; asked with
+        ``cost`` alone.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Trials:
         race: bool = False,
         confirm: bool = False,
         objective: Objective = "reward",
-        usd_of_run: Callable[[str], float | None] = lambda sha: None,
+        usd_of_run: Callable[[str, Sequence[str]], float | None] = lambda sha, modes: None,
     ) -> None:
         self._evaluator = evaluator
         self._archive = archive
@@ -92,44 +95,60 @@ class Trials:
             known: the archive as its proposal knows it.
         """
         try:
-            decision = None
+            decision, confirmed = None, []
+            modes = ["eval"]
             if self._race and parent is not None and parent.runs:
-                episodes, decision = await self._against(parent, sha, path)
+                episodes, decision, modes = await self._against(parent, sha, path)
             else:
                 episodes = await self._run(sha, path, "eval")
-            if self._confirm and self._would_be_best(episodes, known):
-                left = [t for t in self._evaluator.tasks if t not in {e.task for e in episodes}]
-                if left:
-                    episodes += await self._run(sha, path, "rest", left)
-                episodes += await self._run(sha, path, "confirm", again=1)
+            stopped = decision is not None and decision.verdict == "reject"
+            if self._confirm and not stopped and self._would_be_best(episodes, known):
+                confirmed = await self._run(sha, path, "confirm", again=1)
+                modes = [*modes, "confirm"]
         except DesignFailed as error:
             return Trial(str(error))
         fields = self._fields(sha, episodes, parent, decision)
-        if self._usd_of_run is not None and (usd := self._usd_of_run(sha)) is not None:
+        if confirmed:
+            fields |= {
+                "confirmed": runs_of(confirmed),
+                "episodes": len(episodes) + len(confirmed),
+            }
+        if self._usd_of_run is not None and (usd := self._usd_of_run(sha, modes)) is not None:
             fields["usd"] = round(usd, 8)
         return Trial(None, fields)
 
-    async def _against(self, parent: Record, sha: str, path: Path) -> tuple[list[Episode], Decision]:
-        """Run on the tasks the parent has run on, until it is decided."""
+    async def _against(
+        self, parent: Record, sha: str, path: Path
+    ) -> tuple[list[Episode], Decision, list[str]]:
+        """Run beside the parent until it is decided; what is accepted is run on all tasks, for it may be a parent, and
+        the best. The order of the tasks is chance, so that no line of designs fits a few of them, and the same for
+        every race of a source."""
         before = {task: sum(v) / len(v) for task, v in parent.runs[self._outcome].items()}
         shared = [task for task in self._evaluator.tasks if task in before]
+        shared = random.Random(sha).sample(shared, len(shared))
         planned = looks(len(shared))
         episodes: list[Episode] = []
+        modes: list[str] = []
         for number, (begin, end) in enumerate(pairwise([0, *planned]), 1):
-            name = "eval" if number == 1 else f"eval{number}"
-            episodes += await self._run(sha, path, name, shared[begin:end])
+            modes.append("eval" if number == 1 else f"eval{number}")
+            episodes += await self._run(sha, path, modes[-1], shared[begin:end])
             means = task_means(episodes, self._outcome)
             decision = decide([means[task] - before[task] for task in shared[:end]], planned)
             if decision.verdict != "continue":
                 break
-        return episodes, decision
+        left = [task for task in self._evaluator.tasks if task not in means]
+        if decision.verdict == "accept" and left:
+            modes.append("rest")
+            episodes += await self._run(sha, path, "rest", left)
+        return episodes, decision, modes
 
     def _would_be_best(self, episodes: Sequence[Episode], known: Sequence[Record]) -> bool:
-        """Whether a design would be believed to be the best of those known; no_mem is none of them."""
-        designs = {r.sha: r.runs[self._outcome] for r in known if r.runs}
-        found = beliefs({"": runs_of(episodes)[self._outcome]} | designs)
-        rivals = [b.mean for sha, b in found.items() if sha not in ("", NO_MEMORY)]
-        return bool(rivals) and found[""].mean >= max(rivals)
+        """Whether a design would be believed to be better than all those known; no_mem is none of them, but what they
+        all are read against."""
+        rivals = {r.sha: r.blocks(self._outcome) for r in known if r.runs}
+        found = beliefs({"": runs_of(episodes)[self._outcome]} | rivals)
+        others = [b.mean for sha, b in found.items() if sha not in ("", NO_MEMORY)]
+        return not others or found[""].mean > max(others)
 
     def _fields(
         self, sha: str, episodes: list[Episode], parent: Record | None, decision: Decision | None
@@ -151,7 +170,7 @@ class Trials:
             "judged": f"{decision.verdict}: {decision.reason}" if decision else None,
         }
         if scored.n_tasks < len(self._evaluator.tasks) and parent is not None:
-            fields |= {name: _beside(parent, runs, name) for name in ("reward", "resolved")}
+            fields |= _beside(parent, runs)
         return fields
 
     async def _run(
@@ -189,11 +208,17 @@ def runs_of(episodes: Sequence[Episode]) -> dict[str, dict[str, list[float]]]:
     return runs
 
 
-def _beside(parent: Record, runs: dict[str, dict[str, list[float]]], outcome: str) -> float:
-    """The score on all tasks of a design that ran on some: its parent's, and by how much it differs on those."""
-    of_parent = parent.runs[outcome]
-    d = [sum(v) / len(v) - sum(of_parent[t]) / len(of_parent[t]) for t, v in runs[outcome].items()]
-    return min(1.0, max(0.0, getattr(parent, outcome) + sum(d) / len(d)))
+def _beside(parent: Record, runs: dict[str, dict[str, list[float]]]) -> dict[str, float | None]:
+    """The score on all tasks of a design that ran on some: its parent's, and by how much it differs on those. The
+    standard error takes the two for independent."""
+    fields: dict[str, float | None] = {}
+    for outcome in ("reward", "resolved"):
+        of_parent = parent.runs[outcome]
+        d = [sum(v) / len(v) - sum(of_parent[t]) / len(of_parent[t]) for t, v in runs[outcome].items()]
+        fields[outcome] = min(1.0, max(0.0, getattr(parent, outcome) + sum(d) / len(d)))
+        if outcome == "reward" and len(d) > 1 and parent.reward_se is not None:
+            fields["reward_se"] = math.hypot(parent.reward_se, stdev(d) / math.sqrt(len(d)))
+    return fields
 
 
 def behaviour(episodes: Sequence[Episode]) -> str | None:

@@ -121,7 +121,7 @@ def test_an_archive_that_kept_no_runs_is_judged_by_its_scores():
 
 @pytest.mark.parametrize("objective", ["tokens", "cost"])
 def test_an_evolution_by_price_is_the_same_at_any_concurrency_and_keeps_what_it_chose_by(tmp_path, objective):
-    def usd(sha: str) -> float:
+    def usd(sha: str, modes: object = None) -> float:
         return 0.01 + 0.01 * (sum(map(ord, sha)) % 7)
 
     options = {"selection": "rank", "objective": objective, "usd_of_run": usd}
@@ -140,6 +140,7 @@ def test_the_cost_of_a_run_is_that_of_its_evaluations_without_the_examination(tm
         ("aaaa_eval_1", "retrieve", "t1", 1, 0.10),
         ("aaaa_eval_1", "retrieve", "t1", 1, 0.10),
         ("aaaa_eval_1", "retrieve", "t1", 2, 0.10),
+        ("aaaa_confirm_1", "update", "u1", 1, 0.30),
         ("aaaa_confirm_1", "retrieve", "t1", 1, 0.20),
         ("aaaa_test_1", "retrieve", "t1", 1, 9.0),
         ("bbbb_eval_1", "retrieve", "t1", 1, 9.0),
@@ -154,6 +155,13 @@ def test_the_cost_of_a_run_is_that_of_its_evaluations_without_the_examination(tm
             (evaluation[:4], evaluation, phase, task, repeat, usd),
         )
     ledger.commit()
-    run = SimpleNamespace(gateway=SimpleNamespace(ledger_path=tmp_path / "ledger.sqlite"))
-    assert Run.usd_of_run(run, "aaaa") == pytest.approx(0.80 / 3)
-    assert Run.usd_of_run(run, "cccc") is None and Run.usd_of_run(run, "dddd") is None
+    options = SimpleNamespace(
+        status="train", train_size=4, repeats=2, update_task=None, load_memory=None, update_size=None
+    )
+    tasks = {f"t{i}": None for i in range(6)}  # of four, two are for learning and two are scored
+    ledger_path = tmp_path / "ledger.sqlite"
+    run = SimpleNamespace(gateway=SimpleNamespace(ledger_path=ledger_path), options=options, tasks=tasks)
+    assert Run.usd_of_run(run, "aaaa", ["eval"]) == pytest.approx(0.30 / 2 + 0.30 / 4)
+    # Learned twice, in parts of one scoring: the price of once.
+    assert Run.usd_of_run(run, "aaaa", ["eval", "confirm"]) == pytest.approx(0.50 / 3 + 0.30 / 4)
+    assert Run.usd_of_run(run, "cccc", ["eval"]) is None and Run.usd_of_run(run, "dddd", ["eval"]) is None
