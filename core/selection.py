@@ -147,9 +147,9 @@ def clade_beliefs(candidates: Sequence[Candidate]) -> list[tuple[float, float]]:
 
 
 def thompson(candidates: Sequence[Candidate], no_memo_reward: float, k: int, rng: random.Random) -> list[str]:
-    """One draw from the belief in each candidate's clade; the ``k`` highest."""
+    """One draw from the belief in each candidate's clade; the ``k`` highest, chance decides between equals."""
     draws = [rng.gauss(mean, deviation) for mean, deviation in clade_beliefs(candidates)]
-    order = sorted(range(len(candidates)), key=lambda i: -draws[i])
+    order = sorted(rng.sample(range(len(candidates)), len(candidates)), key=lambda i: -draws[i])
     return [candidates[i].sha for i in order[:k]]
 
 

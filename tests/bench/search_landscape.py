@@ -3,9 +3,10 @@
 With real agents an episode takes a second or more, and few of their tasks depend on memory: searches that can be
 afforded (tests/bench/search_policies.py) hardly tell policies apart. Here the loop, archive, prompts and offline meta
 model are real, and what a design is worth is drawn: every value of every setting has an effect, every pair of settings
-another, half of both common to all tasks and half of each task's own. Whether a task is solved is chance; ``--spread``
-is the standard deviation of that chance over designs. So the true worth of what a search comes up with, on tasks that
-it never saw, is known without error.
+another, half of both common to all tasks and half of each task's own. Whether a task is solved is chance, half of that
+luck the task's and the seed's, common to all designs, and half the design's own; ``--spread`` is the standard deviation
+of the chance to solve one task over designs. So the true worth of what a search comes up with, on tasks that it never
+saw, is known without error.
 
     python -m tests.bench.search_landscape [--episodes 1000] [--seeds 20] [--spread 0.1] [--window 8] [--processes 2]
         [--plot FILE.png]
@@ -28,8 +29,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import norm
 
 from core import meta_agent
+from core.eval_in_container import EXAMINATION
 from core.experiments.statistics import TTest, paired_t
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.offline.design.compose import recover
@@ -42,13 +45,14 @@ from tests.bench.search_policies import POLICIES, search
 
 POLICIES = {
     **POLICIES,
-    "rank, full evaluation": {"selection": "rank", "confirm": True},
-    "thompson": {"selection": "thompson", "evaluation": "race", "confirm": True},
-    "greedy": {"selection": "greedy", "evaluation": "race", "confirm": True},
+    "ours, full evaluation": {"selection": "rank"},
+    "ours, --confirm": {"selection": "rank", "evaluation": "race", "confirm": True},
+    "thompson, race": {"selection": "thompson", "evaluation": "race"},
+    "greedy, race": {"selection": "greedy", "evaluation": "race"},
 }
 TASKS = 14
 """Of the search, and as many that only tell what a design is worth: the halves of ``--train_size 27``."""
-EXAMINED = 5
+EXAMINED = EXAMINATION["retrieve"]
 PAIR = 0.5
 """Standard deviation of the effect of a pair of settings, beside 1 of a setting."""
 
@@ -70,6 +74,11 @@ class Landscape:
             return self._base
         z = (self._effects(point) - self._mean) / self._sd
         return np.clip(self._base + self._spread * z, 0.0, 1.0)
+
+    def differ(self) -> float:
+        """Standard deviation of the worth of designs drawn at random."""
+        rng = np.random.default_rng([self._seed, 2])
+        return float(np.std([self.worth(_random_point(rng)) for _ in range(400)]))
 
     def worth(self, point: Params | None) -> float:
         """On the tasks that no search sees."""
@@ -112,8 +121,11 @@ class Drawn:
         return EvalResult("ok", [self._episode(sha, task, mode, again, chances[task]) for task in asked])
 
     def _episode(self, sha: str, task: str, mode: str, again: int, chance: float) -> Episode:
-        trial = zlib.crc32(f"{sha} {task} {mode == 'test'} {again}".encode())
-        solved = np.random.default_rng([self._seed, trial]).random() < chance
+        common, own = (
+            np.random.default_rng([self._seed, zlib.crc32(text.encode())]).normal()
+            for text in (f"{task} {mode == 'test'} {again}", f"{sha} {task} {mode == 'test'} {again}")
+        )
+        solved = norm.cdf((common + own) / np.sqrt(2)) < chance
         return Episode(task=task, phase="retrieve", repeat=1, reward=float(solved), resolved=bool(solved))
 
 
@@ -194,9 +206,10 @@ def main() -> None:
         found = dict(zip(cases, pool.map(search_one, cases), strict=True))
     seeds = range(1, args.seeds + 1)
     worth = {policy: np.array([found[policy, seed] for seed in seeds]) for policy in POLICIES}
+    differ = np.mean([Landscape(args.spread, seed).differ() for seed in seeds])
     print(
         f"solved beyond no memory by the best design so far, in points, on tasks it never saw; {args.seeds} landscapes "
-        f"whose designs differ by {100 * args.spread:g} points (standard deviation)\n"
+        f"where the worth of designs has a standard deviation of {100 * differ:.1f} points\n"
     )
     report(worth, grid)
     if args.plot:

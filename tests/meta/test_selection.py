@@ -129,6 +129,25 @@ def test_thompson_judges_a_design_by_what_came_of_it():
     assert clade_beliefs([]) == []
 
 
+def test_a_clade_knows_how_sure_its_scores_are_and_what_came_to_nothing():
+    sure, unsure = (Candidate("a", 0.9, 0, None, sd) for sd in (0.0, 0.5))
+    other = Candidate("b", 0.5, 0)
+    (kept, narrow), _ = clade_beliefs([sure, other])
+    (shrunk, wide), _ = clade_beliefs([unsure, other])
+    assert kept > shrunk > 0.7 and wide > narrow
+    tried, _ = clade_beliefs([Candidate("a", 0.9, 6), other])  # six rewrites failed, or are under way
+    assert tried[0] < kept and tried[1] < narrow
+    scored = [Candidate(f"a{i}", 0.9, 0, "a") for i in range(6)]
+    assert clade_beliefs([Candidate("a", 0.9, 6), other, *scored])[0][0] > tried[0]
+
+
+def test_among_equals_chance_decides_for_every_policy():
+    alike = [Candidate(str(i), 0.5, 0) for i in range(4)]
+    for name in [*OURS, "random"]:
+        chosen = {get_policy(name)(alike, 0.5, 1, random.Random(seed))[0] for seed in range(60)}
+        assert chosen == {"0", "1", "2", "3"}, name
+
+
 FIELDS = st.lists(st.tuples(st.integers(0, 64), st.integers(0, 5)), min_size=1, max_size=12)
 
 
