@@ -17,7 +17,7 @@ from core.design_file import Design
 from core.eval_in_container import Evaluator
 from core.experiments.h1 import Arm, Outcome, derived_seed, in_turn, tokens
 from core.experiments.lockstep import Lockstep
-from core.experiments.stream import Part, Step
+from core.experiments.stream import REVISIT, Part, Step
 from core.options import Options, UsageError
 from core.run import Run
 from core.together import together
@@ -182,9 +182,8 @@ async def _one_stream(
     if arm.learns and len(order) > AGAIN:
         first = {e.task: e for e in episodes if e.repeat == 1}
         learned = [first[task] for task in order]
-        # The batched rollout leaves a task out of the memory it is asked with. --export takes the first mode by name,
-        # which has to be the stream's own memory.
-        again = await asked.evaluate_on(label, path, f"revisit{number}", order, order[:AGAIN], 1, learned)
+        # The batched rollout leaves a task out of the memory it is asked with.
+        again = await asked.evaluate_on(label, path, f"{REVISIT}{number}", order, order[:AGAIN], 1, learned)
         if _failed(again, outcome):
             return
         seen += [step_of(run.tasks, order, label, number, e, "again") for e in again.episodes]

@@ -15,6 +15,9 @@ from core.experiments.trend import band, moving_mean
 
 WIDTH = 5
 """Positions that a point of a curve is the mean of."""
+REVISIT = "revisit"
+"""Beginning of the mode, and so of the folders' names, of evaluations that ask an order's first tasks once more. It
+sorts behind that of the stream itself: ``--export`` takes the first mode by name."""
 
 Part = Literal["stream", "again"]
 Value = Literal["resolved", "reward"]

@@ -105,7 +105,8 @@ def _panel(ax: Axes, panel: Panel) -> None:
     ax.set_xlim(-100 * panel.most * 1.05, 100 * panel.most * 1.05)
     ax.set_xlabel("points", fontsize=7)
     ax.tick_params(axis="x", labelsize=6)
-    ax.set_title(visible(panel.design[:40]), fontsize=8)
+    drawn = f"\n{len(panel.deltas)} of {panel.n} tasks drawn" if len(panel.deltas) < panel.n else ""
+    ax.set_title(visible(panel.design[:40]) + drawn, fontsize=8)
 
 
 def _reward_over_steps(past: History, model: str) -> Figure:
@@ -119,7 +120,7 @@ def _reward_over_steps(past: History, model: str) -> Figure:
     if past.best:
         last = max(point.step for point in past.points)
         steps, rewards = zip(*past.best, (last + 1, past.best[-1][1]), strict=True)
-        ax.step([step - 0.5 for step in steps], rewards, where="post", color=LINE, label="best so far")
+        ax.step([step - 0.5 for step in steps], rewards, where="post", color=LINE, label="highest so far")
     scored = [p for p in past.points if p.reward is not None]
     failed = [p for p in past.points if p.reward is None]
     ax.scatter(

@@ -17,16 +17,17 @@ from typing import Any
 
 from core.design_file import EXTENDED, NO_MEMORY, content_sha, file_name
 from core.evaluation_files import BadOutcome, episodes_in
+from core.experiments.h3 import SEAL
 from core.experiments.stream import Step, read_stream
 from core.gateway.ledger import Totals, totals
 from core.grading_desk import Key, read_verdicts
 from core.options import MEMO_ARCHIVE, OFFLINE
+from core.pareto import OUTCOME, Objective
 from core.records import Record, record_of
 from core.report.costs import GROUPS
 from core.report.html.safe import number
+from core.report.purposes import SCORE, Sealed, purpose, sealed_in
 from evals.contract import Episode, Updates, Verdict
-
-EXAMINATION, COLLECTION, AGAIN, SCORE = "examination", "collection", "asked again", "score"
 
 
 @dataclass
@@ -35,7 +36,8 @@ class Evaluation:
 
     Attributes:
         label: of its design.
-        block: what it was for: ``eval``, ``test``, ``collect``, or in an experiment build and fold (``1a``).
+        block: its mode: ``eval``, ``test``, ``collect``, or in an experiment build and fold (``1a``).
+        purpose: what it was for, see ``purposes``.
         status: of ``result.json``; ``unfinished`` without one.
         episodes: graded ones, with the desk's verdicts, without their texts.
     """
@@ -43,16 +45,11 @@ class Evaluation:
     name: str
     label: str
     block: str
+    purpose: str
     status: str
     error: str | None
     updates: Updates
     episodes: list[Episode] = field(default_factory=list)
-
-    @property
-    def purpose(self) -> str:
-        if self.block.startswith("again"):  # of a stream: its first tasks once more, at the end
-            return AGAIN
-        return {"test": EXAMINATION, "collect": COLLECTION}.get(self.block, SCORE)
 
 
 @dataclass(frozen=True)
@@ -118,6 +115,12 @@ class LoadedRun:
         return int(seed) if seed is not None and seed >= 0 else 0
 
     @property
+    def objective(self) -> Objective:
+        """What the designs of an evolution are judged by."""
+        asked = self.options.get("objective")
+        return asked if isinstance(asked, str) and asked in OUTCOME else "reward"
+
+    @property
     def projects(self) -> dict[str, str]:
         """Project of each task."""
         return {task: facts.project for task, facts in self.tasks.items()}
@@ -152,13 +155,14 @@ def load_run(
     tasks = _tasks(folder, options, notes)
     records, proposals = _archive(folder, notes)
     verdicts = _verdicts(folder, notes)
+    sealed = _sealed(folder, summary.get("kind") or options.get("kind"), notes)
     evaluations = [
-        _evaluation(path, verdicts.get(path.name, {}), tasks, each, notes)
+        _evaluation(path, verdicts.get(path.name, {}), tasks, sealed, each, notes)
         for path in sorted((folder / "evaluations").glob("*"))
         if path.is_dir() and not path.is_symlink()
     ]
     evaluations = _latest([e for e in evaluations if e is not None])
-    labels = _labels(summary, options, records, evaluations)
+    labels = _labels(summary, options, records, evaluations, sealed)
     sources = {label: _source(folder, label, records, notes) for label in labels}
     return LoadedRun(
         folder.name,
@@ -184,6 +188,14 @@ def _stream(path: Path, notes: list[str]) -> list[Step]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         notes.append(f"stream.csv cannot be read: {error}")
         return []
+
+
+def _sealed(folder: Path, kind: Any, notes: list[str]) -> Sealed | None:
+    """What an H3 experiment tests, which may not have begun; None for a run of another kind."""
+    path = folder / SEAL
+    if kind != "h3" and not path.exists():
+        return None
+    return sealed_in(_object(path, notes, "the test half was not opened, and nothing is scored before it is"))
 
 
 def _object(path: Path, notes: list[str], missing: str) -> dict[str, Any]:
@@ -257,6 +269,9 @@ def _check(record: Record) -> None:
         figures = (record.compared.difference, record.compared.tasks, record.compared.p)
         if not isinstance(record.compared.verdict, str) or None in map(number, figures):
             raise ValueError("a comparison with its parent with values of the wrong type")
+    outcomes = [v for of_task in record.runs.values() for values in of_task.values() for v in values]
+    if None in map(number, outcomes):
+        record.runs = {}
     for attempt in record.attempts:
         if not isinstance(attempt.content, str) or not isinstance(attempt.error, str | None):
             raise ValueError("an attempt with values of the wrong type")
@@ -295,6 +310,7 @@ def _evaluation(
     path: Path,
     verdicts: dict[Key, Verdict],
     tasks: dict[str, TaskFacts],
+    sealed: Sealed | None,
     each: Callable[[Evaluation, Episode, Verdict | None], None],
     notes: list[str],
 ) -> Evaluation | None:
@@ -308,6 +324,7 @@ def _evaluation(
         path.name,
         spec["design"] if isinstance(spec.get("design"), str) else label,
         rest,
+        purpose(rest, spec, sealed),
         status if status in ("ok", "design_error", "infra_error") else "unfinished",
         error if isinstance(error, str) else None,
         _updates(result.get("updates")),
@@ -362,9 +379,9 @@ def _updates(data: Any) -> Updates:
 
 def _latest(evaluations: list[Evaluation]) -> list[Evaluation]:
     """Of several evaluations of a design for the same purpose the last one: the others were of other specs."""
-    by_purpose: dict[tuple[str, str], Evaluation] = {}
+    by_purpose: dict[tuple[str, str, str], Evaluation] = {}
     for evaluation in sorted(evaluations, key=lambda e: _number_of(e.name)):
-        by_purpose[evaluation.label, evaluation.block] = evaluation
+        by_purpose[evaluation.label, evaluation.block, evaluation.purpose] = evaluation
     return sorted(by_purpose.values(), key=lambda e: (e.label, e.block))
 
 
@@ -374,11 +391,19 @@ def _number_of(name: str) -> int:
 
 
 def _labels(
-    summary: dict[str, Any], options: dict[str, Any], records: list[Record], evaluations: list[Evaluation]
+    summary: dict[str, Any],
+    options: dict[str, Any],
+    records: list[Record],
+    evaluations: list[Evaluation],
+    sealed: Sealed | None,
 ) -> list[str]:
-    named = [record.sha for record in records]
-    named += [d.get("sha") for d in _list(summary.get("designs")) if isinstance(d, dict)]
-    control = [options.get("baseline")] if options.get("kind") in ("h1", "h2", "h3") else []
+    said = [d.get("sha") for d in _list(summary.get("designs")) if isinstance(d, dict)]
+    if sealed is not None:
+        asked = [options.get("baseline"), *_list(options.get("memo_SHA"))]
+        tested = said if summary.get("state") == "done" else sealed.designs or [*asked, *said]
+        return list(dict.fromkeys(name for name in tested if isinstance(name, str)))
+    named = [*(record.sha for record in records), *said]
+    control = [options.get("baseline")] if options.get("kind") in ("h1", "h2") else []
     scored = {e.label for e in evaluations if e.purpose == SCORE}
     named += [name for name in [*control, *_list(options.get("memo_SHA"))] if name in scored]
     named += [e.label for e in evaluations if e.purpose == SCORE]

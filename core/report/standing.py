@@ -10,6 +10,8 @@ from core.experiments.contrasts import Contrast, contrasts
 from core.experiments.evaluate import Row, with_pairs
 from core.experiments.h1 import Outcome
 from core.experiments.statistics import Score, score
+from core.pareto import best_design
+from core.records import Record
 from core.report.loaded_run import Evaluation, LoadedRun
 from evals.contract import Episode, Updates
 
@@ -21,10 +23,12 @@ class Standing:
     """Attributes:
     rows: one per design, the control first; ``versus`` only where both evaluations are complete.
     contrasts: of a finished H1 experiment, paired by task; else empty.
+    best: of an evolution, the design that its archive names.
     """
 
     rows: list[Row]
     contrasts: list[Contrast]
+    best: str | None = None
 
     @property
     def control(self) -> Row | None:
@@ -39,7 +43,13 @@ def standing(run: LoadedRun) -> Standing:
         comparable = [rows[0], *(row for row in rows[1:] if _comparable(row, rows[0]))]
         compared = {row.design: row for row in with_pairs(comparable, run.projects, run.seed)}
         rows = [compared.get(row.design, row) for row in rows]
-    return Standing(rows, _contrasts(run, labels))
+    return Standing(rows, _contrasts(run, labels), _best(run))
+
+
+def _best(run: LoadedRun) -> str | None:
+    whole = [r for r in run.records if r.reward is None or r.resolved is not None]
+    best = best_design(whole, run.objective)
+    return best.sha if best else None
 
 
 def _row(run: LoadedRun, label: str) -> Row:
@@ -53,14 +63,19 @@ def _row(run: LoadedRun, label: str) -> Row:
     updates = Updates(
         sum(u.tasks for u in learned), sum(u.calls for u in learned), sum(u.seconds for u in learned)
     )
-    scored = score(episodes) if episodes and status != "design_error" else None
-    record = run.record(label)
-    if (
-        not evaluations and record is not None and record.reward is not None
-    ):  # scored in the run this one began from
-        se = math.nan if record.reward_se is None else record.reward_se
-        scored = Score(record.reward, se, record.resolved or 0.0, record.tasks, record.episodes)
+    scored = None
+    if status != "design_error":
+        scored = _of_record(run.record(label)) or (score(episodes) if episodes else None)
     return Row(label, status, episodes, scored, error, tokens, usd, updates)
+
+
+def _of_record(record: Record | None) -> Score | None:
+    """The score as the archive has it, which need not be the mean of the episodes: see ``Record.reward``. Of a design
+    scored in the run that this one began from there are none."""
+    if record is None or record.reward is None:
+        return None
+    se = math.nan if record.reward_se is None else record.reward_se
+    return Score(record.reward, se, record.resolved or 0.0, record.tasks, record.episodes)
 
 
 def _status(run: LoadedRun, label: str, evaluations: Sequence[Evaluation]) -> tuple[str, str | None]:
@@ -72,6 +87,8 @@ def _status(run: LoadedRun, label: str, evaluations: Sequence[Evaluation]) -> tu
     failed = next((e for e in evaluations if e.status == "design_error"), None)
     if failed is not None:
         return "design_error", failed.error
+    if run.records and record is None:  # not entered yet: more tasks may be run
+        return UNFINISHED, None
     complete = bool(evaluations) and all(e.status == "ok" for e in evaluations)
     in_time = run.done or run.kind == "evolve"  # the halves of an experiment follow each other
     return ("ok" if complete and in_time else UNFINISHED), None

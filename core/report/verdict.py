@@ -8,6 +8,7 @@ from core.design_file import NO_MEMORY
 from core.experiments.contrasts import Contrast, Measure
 from core.experiments.evaluate import Row
 from core.experiments.power import ALPHA
+from core.pareto import OUTCOME, Objective
 from core.report.tables import percent, points
 
 
@@ -29,28 +30,57 @@ def sentences(contrasts: Sequence[Contrast], control: str, primary: str, repeats
     return [*said, _open_questions(contrasts[0].resolved, repeats)]
 
 
-def of_evolution(rows: Sequence[Row], failed: int, control: str | None, tasks: int) -> list[str]:
+_BEST: dict[Objective, str] = {
+    "reward": "comes out best",
+    "resolved": "comes out best by resolved tasks",
+    "tokens": "comes out best for the memory tokens that it takes",
+    "cost": "comes out best for what it costs",
+}
+
+
+def of_evolution(
+    rows: Sequence[Row], failed: int, control: str | None, best: str | None, objective: Objective
+) -> list[str]:
     """What a search shows, which is little: it has picked the best of many on the tasks it scores.
 
     Args:
         rows: of the scored designs.
         failed: how many designs came to nothing.
-        tasks: that the scores stand on.
+        best: the design that the search names.
+        objective: what it names it by.
     """
     designs = [row for row in rows if row.design != control]
     if not designs:
         return ["No design could be scored: nothing can be concluded."]
-    best = max(designs, key=lambda row: row.score.reward)
-    tied = sum(row.score.reward == best.score.reward for row in designs)
-    ties = f"; {tied - 1} more have the same" if tied > 1 else ""
+    begin = f"{len(designs)} designs with memory were scored and {failed} failed."
+    first = next((row for row in designs if row.design == best), None)
+    if first is None:
+        return [f"{begin} Which is the best only the archive tells, and it does not."]
     base = next((row for row in rows if row.design == control), None)
     against = f"; {control} has {base.score.reward:.3f} ({percent(base.score.resolved)})" if base else ""
     return [
-        f"{len(designs)} designs with memory were scored and {failed} failed. {best.design} has the highest reward, "
-        f"{best.score.reward:.3f} ({percent(best.score.resolved)} resolved) on {tasks} training tasks{ties}{against}.",
+        f"{begin} {best} {_BEST[objective]}, with reward {first.score.reward:.3f} ({percent(first.score.resolved)} "
+        f"resolved) on {_stands_on(first, rows)}{_beside(first, designs, objective)}{against}.",
         "That is no evidence that it helps: the best of many is flattered by the tasks that chose it. Unseen tasks "
-        f"tell: python run_main.py --status test --memo_SHA {NO_MEMORY},{best.design}",
+        f"tell: python run_main.py --status test --memo_SHA {NO_MEMORY},{best}",
     ]
+
+
+def _stands_on(row: Row, rows: Sequence[Row]) -> str:
+    """The tasks of a score, where designs may have been scored on some of them."""
+    most, own = max(r.score.n_tasks for r in rows), row.score.n_tasks
+    return f"{own if own == most else f'{own} of {most}'} training task{'s' * (most != 1)}"
+
+
+def _beside(best: Row, designs: Sequence[Row], objective: Objective) -> str:
+    """How many designs have the same score as the best, or a higher one, which does not make them better."""
+    outcome = OUTCOME[objective]
+    others = [getattr(r.score, outcome) - getattr(best.score, outcome) for r in designs if r is not best]
+    same, higher = sum(x == 0 for x in others), sum(x > 0 for x in others)
+    said = f"; {same} more {'has' if same == 1 else 'have'} the same {outcome}" if same else ""
+    if higher and objective == outcome:
+        said += f"; {higher} with more {'is' if higher == 1 else 'are'} believed to be no better"
+    return said
 
 
 def figures(contrast: Contrast) -> str:

@@ -14,6 +14,7 @@ from core.experiments import h2
 from core.experiments.h2 import AGAIN, WINDOW, orders
 from core.experiments.stream import curves, read_stream
 from core.options import MEMO_ARCHIVE, UsageError
+from core.report.html.page import load_report
 from core.saved_memory import evaluations_of
 from envs_archive.coding.tasks import load_tasks
 from tests.cli.series import DATA, write_series
@@ -113,6 +114,11 @@ def test_the_result_has_its_curve_its_figures_and_its_sentences(experiment):
     assert [c["mean"] for c in summary["curve"]] == [
         c.mean for value in ("resolved", "reward") for c in curves(steps, value)
     ]
+    reported = load_report(folder).standing.rows
+    assert [
+        (r.design, r.score and r.score.reward, r.score and r.score.resolved, r.score and len(r.episodes))
+        for r in reported
+    ] == [(d["sha"], d["reward"], d["resolved"], d["episodes"] or None) for d in summary["designs"]]
     found = summary["paired"]["raw_last"]
     assert found["control"] == "no_mem" and len(found["resolved"]["rise"]["by_order"]) == 2
     assert found["resolved"]["n"] == 5 and sum(g["runs"] for g in found["groups"]) == 10

@@ -12,6 +12,7 @@ from core.experiments import h3
 from core.experiments.promises import promises_in
 from core.options import MEMO_ARCHIVE, Options, UsageError
 from core.records import OUTCOMES, Record
+from core.report.html.page import load_report
 from envs_archive.coding.tasks import Split, load_tasks
 from tests.cli.series import write_series
 from tests.cli.test_runs import finish, start
@@ -60,6 +61,11 @@ def test_searches_are_independent_and_the_test_half_is_theirs_alone(experiment):
         met = {task["id"] for task in spec["update_tasks"] + spec["retrieve_tasks"]}
         assert met <= tested or not met & tested
     assert [d["sha"] for d in summary["designs"]][:2] == ["no_mem", "reflexion"]
+    reported = load_report(folder).standing.rows
+    assert [(r.design, r.score.reward, r.score.resolved, len(r.episodes)) for r in reported] == [
+        (d["sha"], d["reward"], d["resolved"], d["episodes"]) for d in summary["designs"]
+    ]
+    assert {e.task for r in reported for e in r.episodes} == set(seal["retrieve_tasks"])
     assert summary["paired"]["evolved against by hand"]["resolved"]["n"] == 2
     assert all(record["step"] == 0 for archive in archives(folder) for record in archive["records"])
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from core.design_file import content_sha
 from core.experiments.evaluate import Row
+from core.experiments.h3 import SEAL
 from core.experiments.statistics import score
 from core.gateway.ledger import create_ledger
 from core.hypotheses import Compared
 from core.memo_manager import Memo_Manager
 from core.options import MEMO_ARCHIVE
-from core.records import Proposal, Record
+from core.records import OUTCOMES, Proposal, Record
 from evals.contract import Episode, EvalResult, EvalSpec, Updates, Verdict
 from run_main import options_from, parser
 
@@ -77,35 +78,18 @@ def make_run(
     (folder / "inputs" / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     create_ledger(folder / "ledger.sqlite").close()
     summaries = []
-    blocks = {"h1": {"1a": names[::2], "1b": names[1::2]}}.get(kind, {"eval": names})
-    with (folder / "verdicts.jsonl").open("a") as graded:
-        for rank, design in enumerate(designs):
-            scored = []
-            for block, own in blocks.items():
-                home = folder / "evaluations" / f"{design.replace(':', '-')}_{block}_1"
-                home.mkdir(parents=True)
-                spec = EvalSpec(
-                    design, "design.py", "offline", [], [{"id": t, "base": t} for t in own], repeats=repeats
-                )
-                spec.save(home / "spec.json")
-                EvalResult("ok", updates=Updates(4, 8, 0.5)).save(home / "result.json")
-                with (home / "episodes.jsonl").open("w") as handle:
-                    for task in own:
-                        for repeat in range(1, repeats + 1):
-                            episode = change(an_episode(task, repeat, rank, rng), design)
-                            handle.write(json.dumps(dataclasses.asdict(episode)) + "\n")
-                            verdict = Verdict(
-                                episode.reward,
-                                episode.resolved,
-                                episode.f2p_rate,
-                                episode.p2p_rate,
-                                episode.flags,
-                                0.2,
-                            )
-                            key = [home.name, "retrieve", episode.task, episode.repeat]
-                            graded.write(json.dumps([*key, dataclasses.asdict(verdict)]) + "\n")
-                            scored.append(episode)
-            summaries.append(Row(design, "ok", scored, score(scored), None, 0, 0.0).summary())
+    blocks = {"h1": {"1a": names[::2], "1b": names[1::2]}, "h2": {"order1": names}}.get(kind, {"eval": names})
+    for rank, design in enumerate(designs):
+        scored = []
+        for block, own in blocks.items():
+            runs = [(task, repeat) for task in own for repeat in range(1, repeats + 1)]
+            episodes = [change(an_episode(task, repeat, rank, rng), design) for task, repeat in runs]
+            add_evaluation(folder, f"{design.replace(':', '-')}_{block}_1", design, episodes)
+            scored += episodes
+        summaries.append(Row(design, "ok", scored, score(scored), None, 0, 0.0).summary())
+    if kind == "h3":
+        opened = {"designs": dict.fromkeys(designs, ""), "update_tasks": [], "retrieve_tasks": names}
+        (folder / SEAL).write_text(json.dumps(opened))
     summary = {
         "schema": 1,
         "kind": kind,
@@ -116,6 +100,21 @@ def make_run(
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     return folder
+
+
+def add_evaluation(folder: Path, name: str, design: str, episodes: list[Episode]) -> None:
+    """One more folder of ``evaluations/``, with the desk's verdicts."""
+    home = folder / "evaluations" / name
+    home.mkdir(parents=True)
+    tasks = [{"id": task, "base": task} for task in dict.fromkeys(e.task for e in episodes)]
+    repeats = max(e.repeat for e in episodes)
+    EvalSpec(design, "design.py", "offline", [], tasks, repeats=repeats).save(home / "spec.json")
+    EvalResult("ok", updates=Updates(4, 8, 0.5)).save(home / "result.json")
+    with (home / "episodes.jsonl").open("w") as handle, (folder / "verdicts.jsonl").open("a") as graded:
+        for e in episodes:
+            handle.write(json.dumps(dataclasses.asdict(e)) + "\n")
+            verdict = Verdict(e.reward, e.resolved, e.f2p_rate, e.p2p_rate, e.flags, 0.2)
+            graded.write(json.dumps([name, "retrieve", e.task, e.repeat, dataclasses.asdict(verdict)]) + "\n")
 
 
 def an_episode(task: str, repeat: int, rank: int, rng: random.Random) -> Episode:
@@ -175,6 +174,19 @@ def priced_records() -> list[Record]:
             name: {f"t{task}": [value + 0.001 * ((task + rank) % 3)] for task in range(6)}
             for name, value in outcomes.items()
         }
+    return made
+
+
+def raced_records(raced: dict[str, float]) -> list[Record]:
+    """Those of an evolution, the rewrite run on some of the tasks and set right by its parent, ``claude_md``."""
+    made = [record for record in evolution_records() if record.status == "ok"]
+    own = ([0.9, 0.7, 0.8, 0.8, 0.9, 0.7], [0.9, 0.8, 0.9, 1.0, 0.8, 1.0])
+    runs = [{f"t{task}": value for task, value in enumerate(values)} for values in own] + [raced]
+    for record, of_task in zip(made, runs, strict=True):
+        record.runs = {name: {task: [value] for task, value in of_task.items()} for name in OUTCOMES}
+        record.reward = sum(of_task.values()) / len(of_task)
+        record.tasks = record.episodes = len(of_task)
+    made[2].reward = made[1].reward + sum(v - runs[1][t] for t, v in raced.items()) / len(raced)
     return made
 
 

@@ -1,12 +1,13 @@
 """The report as a file: what stands in it for runs of every kind and state, and that nothing in a run can act in it."""
 
 import base64
+import dataclasses
 import fcntl
 import hashlib
 import html
 import json
+import random
 import re
-import shutil
 import subprocess
 import sys
 import zlib
@@ -16,12 +17,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.experiments.stream import Step, write_stream
+from core.experiments.h3 import SEAL
+from core.experiments.stream import REVISIT, Step, write_stream
+from core.pareto import best_design
 from core.report.figures import write_figures
+from core.report.html.deltas import MOST_TASKS
 from core.report.html.page import load_report, page, write_page
 from core.report.html.safe import MOST_TEXT, visible
 from core.report.write import print_report
-from tests.report.made_up import evolution_records, make_evolution, make_run, priced_records
+from tests.report.made_up import (
+    add_evaluation,
+    an_episode,
+    evolution_records,
+    make_evolution,
+    make_run,
+    priced_records,
+    raced_records,
+)
 
 FILES = ["summary.json", "verdicts.jsonl", "inputs/tasks.jsonl", "ledger.sqlite", "archive.json"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,12 +87,29 @@ def test_h1_has_the_sentences_of_the_experiment(tmp_path):
     assert "Every memory was built once" in text
 
 
+def failures(tasks):
+    """Runs of these tasks, worse than any that a made-up run has."""
+    made = [an_episode(task, 1, 1, random.Random(0)) for task in tasks]
+    return [dataclasses.replace(e, reward=0.1, resolved=False, f2p_rate=0.0) for e in made]
+
+
+def assert_scored_as_summarised(folder):
+    """The report has the designs and the figures of ``summary.json``."""
+    summary = json.loads((folder / "summary.json").read_text())
+    rows = load_report(folder).standing.rows
+    assert [(r.design, r.score.reward, r.score.resolved, len(r.episodes)) for r in rows] == [
+        (d["sha"], d["reward"], d["resolved"], d["episodes"]) for d in summary["designs"]
+    ]
+
+
 def test_h2_shows_what_was_gained_along_the_stream_and_leaves_out_what_was_asked_again(tmp_path):
     folder = make_run(tmp_path / "run", "h2", tasks=6)
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps({**summary, "said": ["Primary: it <grew>."]}))
-    asked = folder / "evaluations/claude_md_again1_1"
-    shutil.copytree(folder / "evaluations/claude_md_eval_1", asked)
+    for mode in (f"{REVISIT}1", "again2"):
+        add_evaluation(
+            folder, f"claude_md_{mode}_1", "claude_md", failures([f"project0-0{n}" for n in (0, 3)])
+        )
 
     def steps(arm, solved):
         for order in (1, 2):
@@ -95,8 +124,9 @@ def test_h2_shows_what_was_gained_along_the_stream_and_leaves_out_what_was_asked
     [gained] = re.findall(r'<path class="curve arm1" d="([^"]*)"><title>claude_md</title>', page_html)[1:]
     heights = [float(pair.split()[1]) for pair in re.split("[ML]", gained)[1:]]
     assert heights[0] == heights[3] > heights[4] > heights[5]
-    runs = load_report(folder).standing.rows[1].episodes
-    assert len(runs) == 6  # not those that were asked again
+    assert_scored_as_summarised(folder)  # not on those that were asked again
+    purposes = {line[2]: line[3] for line in pieces(page_html)["episodes"]["evaluations"]}
+    assert purposes == {"order1": "score", f"{REVISIT}1": "asked again", "again2": "asked again"}
     (folder / "stream.csv").write_text("arm,order\nno_mem,one\n")
     assert "stream.csv cannot be read" in text_of(html_of(folder))
 
@@ -128,11 +158,107 @@ def test_h3_shows_what_a_search_promised_beside_what_the_test_kept(tmp_path):
     assert rows == [("1", "aaaaaaa1"), ("2", "none")]
 
 
+def test_h3_scores_what_was_tested_and_not_what_the_searches_ran(tmp_path):
+    folder = make_run(tmp_path / "run", "h3", ("no_mem", "reflexion", "aaaaaaa1"))
+    train = failures(["train0-00", "train0-01", "train0-02"])
+    for name in ("claude_md_eval", "bbbbbbb2_eval", "aaaaaaa1_confirm", "aaaaaaa1_eval2", "no_mem_rest"):
+        add_evaluation(folder, f"{name}_1", name.rpartition("_")[0], train)
+    # The search came first in a run; a higher number must not make its evaluation the latest one either.
+    for design in ("no_mem", "aaaaaaa1"):
+        add_evaluation(folder, f"{design}_eval_2", design, train)
+    assert_scored_as_summarised(folder)
+    index = pieces(html_of(folder))["episodes"]
+    searched = [e[0] for e in index["evaluations"] if e[3] == "search"]
+    assert len(searched) == 7 and len(index["evaluations"]) == 10
+    assert not any(row[8] for row in index["rows"] if index["evaluations"][row[1]][3] == "search")
+    assert len(index["rows"]) == 3 * 6 + 7 * 3  # all can be browsed
+    summary = json.loads((folder / "summary.json").read_text())
+    found = [{"sha": "aaaaaaa1", "parent": None, "status": "ok", "search": 1, "reward": 1.0}]
+    (folder / "summary.json").write_text(json.dumps({**summary, "state": "interrupted", "designs": found}))
+    assert [(r.design, r.score.n_tasks) for r in load_report(folder).standing.rows] == [
+        (name, 6) for name in ("no_mem", "reflexion", "aaaaaaa1")
+    ]
+
+
+@pytest.mark.parametrize("seal", [None, "{", "[]", '{"designs": 1, "retrieve_tasks": [{}, 5, null]}'])
+def test_h3_scores_nothing_before_its_test(tmp_path, seal):
+    folder = make_run(tmp_path / "run", "h3", ("no_mem", "reflexion", "aaaaaaa1"), state="interrupted")
+    (folder / SEAL).unlink()
+    if seal:
+        (folder / SEAL).write_text(seal)
+    report = load_report(folder)
+    text = text_of(page(report))
+    assert [(r.design, r.score) for r in report.standing.rows] == [
+        ("no_mem", None),
+        ("reflexion", None),
+        ("aaaaaaa1", None),
+    ]
+    assert "This run is not finished" in text and "18 episodes" in text
+    assert seal == '{"designs": 1, "retrieve_tasks": [{}, 5, null]}' or "test_split.json" in text
+
+
+def test_a_raced_design_has_the_score_of_the_archive_and_the_best_is_that_of_the_archive(tmp_path):
+    lucky = raced_records({"t4": 0.86})
+    assert lucky[2].reward > lucky[1].reward and best_design(lucky, "reward") is lucky[1]
+    folder = make_evolution(tmp_path / "lucky", lucky)
+    rows = load_report(folder).standing.rows
+    assert [(r.score.reward, r.score.n_tasks, r.score.n_episodes) for r in rows] == [
+        (record.reward, record.tasks, record.episodes) for record in lucky
+    ]
+    page_html = html_of(folder)
+    text = text_of(page_html)
+    assert "claude_md comes out best, with reward 0.900" in text and "on 6 training tasks" in text
+    assert "1 with more is believed to be no better" in text and "raced on some of the tasks" in text
+    assert "--memo_SHA no_mem,claude_md" in text
+    in_tree = re.findall(r'class="name">(\w+)</span>\s*<span class="number">([\d.]+)<', page_html)
+    in_table = re.findall(
+        r'<th scope="row">(\w+)\b.*?</th>\s*<td>\d+</td><td>\d+</td>\s*<td>([\d.]+) ', page_html, re.S
+    )
+    assert len(in_tree) == 3 and dict(in_tree) == dict(in_table)
+
+    better = raced_records({"t0": 1.0, "t1": 0.95})
+    assert best_design(better, "reward") is better[2]
+    text = text_of(html_of(make_evolution(tmp_path / "better", better)))
+    assert "aaaaaaa1 comes out best, with reward 1.0" in text and "on 2 of 6 training tasks;" in text
+
+
+def test_the_best_is_by_what_the_run_was_asked_for(tmp_path):
+    records = priced_records()
+    folder = make_evolution(tmp_path / "run", records)
+    chosen = json.loads((folder / "options.json").read_text())
+    named = {}
+    for objective in ("reward", "resolved", "tokens"):
+        (folder / "options.json").write_text(json.dumps({**chosen, "objective": objective}))
+        named[objective] = load_report(folder).standing.best
+        assert f"{named[objective]} comes out best" in text_of(html_of(folder))
+    assert named == {name: best_design(records, name).sha for name in named} and len(set(named.values())) > 1
+
+
+def test_a_design_that_is_not_in_the_archive_yet_is_unfinished(tmp_path):
+    folder = make_evolution(tmp_path / "run", raced_records({"t0": 0.9}))
+    add_evaluation(folder, "ccccccc3_eval_1", "ccccccc3", failures(["project0-00"]))
+    [row] = [row for row in load_report(folder).standing.rows if row.design == "ccccccc3"]
+    assert row.status == "unfinished" and "2 designs with memory were scored" in text_of(html_of(folder))
+
+
+def test_an_archive_of_before_runs_were_kept_has_its_report(tmp_path):
+    folder = make_evolution(tmp_path / "run")
+    archive = json.loads((folder / "archive.json").read_text())
+    later = ("runs", "judged", "hypothesis", "compared", "way", "second", "usd", "behaviour")
+    for record in archive["records"]:
+        for name in later:
+            record.pop(name)
+    (folder / "archive.json").write_text(json.dumps(archive))
+    report = load_report(folder)
+    assert report.standing.best == "aaaaaaa1" and not [n for n in report.run.notes if "archive" in n]
+    assert [row.score.reward for row in report.standing.rows if row.score] == [0.8, 0.9, 0.95]
+
+
 def test_an_evolution_shows_its_tree_and_does_not_claim_that_its_best_helps(tmp_path):
     page_html = html_of(make_evolution(tmp_path / "run"))
     text, packed = text_of(page_html), pieces(page_html)
     assert (
-        re.search(r"(claude_md|aaaaaaa1) has the highest reward", text)
+        "aaaaaaa1 comes out best, with reward 0.950 (50.0 % resolved) on 6 training tasks; no_mem has" in text
         and "no evidence" in text
         and "1 failed" in text
     )
@@ -207,6 +333,26 @@ def test_every_episode_can_be_had_out_of_the_page_word_for_word(tmp_path):
         assert [texts[step[3]][:6] for step in body["steps"]] == ["[1/30]", "[2/30]"]
         assert json.loads(texts[body["steps"][1][2]])["new"] == "return 2"
     assert texts.count("[2/30] edit_file a.py: replaced 1") == 1
+
+
+def test_of_many_tasks_the_largest_differences_are_drawn_and_all_are_counted(tmp_path):
+    tasks = MOST_TASKS + 20
+
+    def change(episode, design):
+        lost = episode.task.endswith(("-00", "-03", "-06"))
+        rewards = {"no_mem": 0.5, "claude_md": 0.45 if lost else 1.0}
+        return dataclasses.replace(episode, reward=rewards[design], resolved=rewards[design] == 1.0)
+
+    folder = make_run(tmp_path / "run", tasks=tasks, change=change)
+    page_html = html_of(folder)
+    [figure] = re.findall(r"<figure>.*?</figure>", page_html, re.S)
+    assert figure.count("<title>") == MOST_TASKS and f"mean of {tasks}" in figure
+    assert (
+        figure.count(f"{tasks - 3} better, 3 worse") == 1 and f"{tasks - 3} tasks better, 3 worse" in figure
+    )
+    assert f"the {MOST_TASKS} largest differences are drawn, the other 20 are not" in figure
+    write_figures(load_report(folder), folder)
+    assert f"{MOST_TASKS} of {tasks} tasks drawn" in (folder / "figures/paired_deltas.svg").read_text()
 
 
 def test_worse_than_control_is_by_the_same_run_of_the_same_task(tmp_path):

@@ -34,14 +34,21 @@ class Delta:
 
 @dataclass(frozen=True)
 class Panel:
-    """The differences of one design, by project and task. ``left_out`` tasks without one are too many to draw."""
+    """The differences of one design, by project and task.
+
+    Attributes:
+        deltas: those that are drawn: the largest ones where there are too many.
+        mean, interval, n, better, worse: of all tasks.
+    """
 
     design: str
     control: str
     deltas: list[Delta]
     mean: float
     interval: tuple[float, float]
-    left_out: int = 0
+    n: int
+    better: int
+    worse: int
 
     @property
     def most(self) -> float:
@@ -76,7 +83,7 @@ def _panel(row: Row, control: Row, projects: dict[str, str]) -> Panel:
         shown = sorted(deltas, key=lambda d: (-abs(d.reward), -abs(d.resolved), d.task))[:MOST_TASKS]
     shown = sorted(shown, key=lambda d: (d.project, d.task))
     pair = row.versus
-    return Panel(row.design, control.design, shown, pair.delta, pair.range, len(deltas) - len(shown))
+    return Panel(row.design, control.design, shown, pair.delta, pair.range, pair.n, pair.better, pair.worse)
 
 
 def render(report: Report) -> Markup | None:
@@ -84,9 +91,7 @@ def render(report: Report) -> Markup | None:
     if not found:
         return None
     compared = sum(row.versus is not None for row in report.standing.rows)
-    return fill(
-        "deltas", panels=[_drawn(panel) for panel in found], more=compared - len(found), most=MOST_TASKS
-    )
+    return fill("deltas", panels=[_drawn(panel) for panel in found], more=compared - len(found))
 
 
 def _drawn(panel: Panel) -> dict[str, object]:
@@ -114,8 +119,6 @@ def _drawn(panel: Panel) -> dict[str, object]:
         "mean": x(panel.mean),
         "interval": None if math.isnan(low) else (x(low), x(high)),
         "ticks": [(f"{100 * v:+g}" if v else "0", x(v)) for v in _ticks(panel.most)],
-        "better": sum(d.reward > 0 for d in panel.deltas),
-        "worse": sum(d.reward < 0 for d in panel.deltas),
     }
 
 

@@ -11,12 +11,12 @@
   const fields = form.elements;
   const rows = data.rows.map(([id, evaluation, task, repeat, phase, reward, resolved, flags, worse, steps, memory, seconds, tokens]) => {
     const [name, design, block, purpose] = data.evaluations[evaluation];
-    return { id, name, design, block, purpose: phase === "update" && purpose === "score" ? "learning" : purpose, taskNumber: task,
+    return { id, name, design, block, purpose: phase === "update" && (purpose === "score" || purpose === "search") ? "learning" : purpose, taskNumber: task,
       task: data.tasks[task][0], project: data.tasks[task][1], repeat, reward, resolved, flags, worse, steps, memory, seconds, tokens };
   });
   let shown = rows, page = 0;
 
-  const order = { score: 0, "asked again": 1, examination: 2, learning: 3, collection: 4 };
+  const order = { score: 0, "asked again": 1, search: 2, examination: 3, learning: 4, collection: 5 };
   function choices(name, values, all) {
     fields[name].replaceChildren(...(all ? [make("option", { value: "" }, all)] : []),
       ...values.map((value) => make("option", { value: String(value) }, String(value))));

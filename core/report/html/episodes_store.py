@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from core.report.html.packed import Series, Texts, piece
 from core.report.html.safe import as_json, number, visible
-from core.report.loaded_run import SCORE, Evaluation, LoadedRun
+from core.report.loaded_run import Evaluation, LoadedRun
+from core.report.purposes import SCORE
 from evals.contract import Episode, Verdict
 from evals.workflows.memory_calls import render
 

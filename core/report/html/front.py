@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ from markupsafe import Markup
 
 from core.design_file import NO_MEMORY
 from core.pareto import OUTCOME, Objective, design_points, front
-from core.records import Record
 from core.report.html.designs import tree
 from core.report.html.report import Report
 from core.report.html.templating import fill
@@ -21,10 +19,8 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 250, 46, 14, 14, 36
 
 
 def render(report: Report) -> Markup | None:
-    objective = report.run.options.get("objective")
-    objective = objective if isinstance(objective, str) and objective in OUTCOME else "reward"
-    records = [record for record in report.run.records if _finite(record)]
-    points = design_points(records, objective)
+    objective = report.run.objective
+    points = design_points(report.run.records, objective)
     if len(points) < 2:
         return None
     on_front = front(points)
@@ -80,8 +76,3 @@ def _stairs(marks: Sequence[dict[str, Any]]) -> str:
 
 def _price(value: float, objective: Objective) -> str:
     return f"{value:.4f}" if objective == "cost" else f"{value:.0f}"
-
-
-def _finite(record: Record) -> bool:
-    values = [v for of_task in record.runs.values() for runs in of_task.values() for v in runs]
-    return all(math.isfinite(v) for v in [*values, record.usd or 0.0])

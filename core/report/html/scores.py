@@ -25,6 +25,7 @@ def render(report: Report) -> Markup | None:
         "scores",
         lines=[_line(row, row is rows[0] and report.run.control is not None) for row in rows],
         control=report.run.control if compared else None,
+        some=bool(report.run.records) and len({row.score.n_tasks for row in rows if row.score}) > 1,
         priced=any(row.usd != 0 for row in rows),
     )
 

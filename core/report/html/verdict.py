@@ -23,8 +23,9 @@ def _sentences(report: Report) -> list[str]:
         f"{row.design} failed and has no score." for row in standing.rows if row.status == "design_error"
     ]
     if run.kind == "evolve":
-        scored = [row for row in standing.rows if row.score is not None]
-        return [*_unfinished(report), *of_evolution(scored, len(failed), run.control, _scored_on(report))]
+        scored = [row for row in standing.rows if row.score is not None and row.status == "ok"]
+        found = of_evolution(scored, len(failed), run.control, standing.best, run.objective)
+        return [*_unfinished(report), *found]
     if not run.done:
         return _unfinished(report)
     if run.kind in ("h2", "h3"):
@@ -65,10 +66,6 @@ def _unfinished(report: Report) -> list[str]:
         f"This run is not finished. {how}; scores are those so far, and nothing can be concluded from them. Go on "
         f"with: python run_main.py --resume {run.name}"
     ]
-
-
-def _scored_on(report: Report) -> int:
-    return max((row.score.n_tasks for row in report.standing.rows if row.score), default=0)
 
 
 def _repeats(report: Report) -> int:
