@@ -118,6 +118,11 @@ class LoadedRun:
         return int(seed) if seed is not None and seed >= 0 else 0
 
     @property
+    def summarised(self) -> list[dict[str, Any]]:
+        """What the summary says of each design."""
+        return [d for d in _list(self.summary.get("designs")) if isinstance(d, dict)]
+
+    @property
     def projects(self) -> dict[str, str]:
         """Project of each task."""
         return {task: facts.project for task, facts in self.tasks.items()}

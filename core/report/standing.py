@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 from core.experiments.contrasts import Contrast, contrasts
 from core.experiments.evaluate import Row, with_pairs
-from core.experiments.h1 import Outcome
+from core.experiments.h1 import UNFINISHED, Outcome
 from core.experiments.statistics import Score, score
 from core.report.loaded_run import Evaluation, LoadedRun
 from evals.contract import Episode, Updates
-
-UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,8 @@ def _row(run: LoadedRun, label: str) -> Row:
     updates = Updates(
         sum(u.tasks for u in learned), sum(u.calls for u in learned), sum(u.seconds for u in learned)
     )
-    scored = score(episodes) if episodes and status != "design_error" else None
+    whole = status == "ok" or (status == UNFINISHED and not run.done)
+    scored = score(episodes) if episodes and whole else None
     record = run.record(label)
     if (
         not evaluations and record is not None and record.reward is not None
@@ -72,6 +71,9 @@ def _status(run: LoadedRun, label: str, evaluations: Sequence[Evaluation]) -> tu
     failed = next((e for e in evaluations if e.status == "design_error"), None)
     if failed is not None:
         return "design_error", failed.error
+    left = next((d for d in run.summarised if d.get("sha") == label and d.get("status") == UNFINISHED), None)
+    if left is not None:
+        return UNFINISHED, str(left.get("error"))
     complete = bool(evaluations) and all(e.status == "ok" for e in evaluations)
     in_time = run.done or run.kind == "evolve"  # the halves of an experiment follow each other
     return ("ok" if complete and in_time else UNFINISHED), None
