@@ -69,11 +69,8 @@ def variance_layers(differences: np.ndarray) -> Layers:
         "task_by_build": max(0.0, (ms_both - noise) / k),
         "repeat": ms_repeat,
     }
-    return Layers(
-        **layers,
-        se=math.sqrt((ms_task + ms_build) / d.size),
-        df=_joint_df(ms_task, n - 1, ms_build, b - 1),
-    )
+    se = math.sqrt((ms_task + ms_build) / d.size)
+    return Layers(**layers, se=se, df=_joint_df(ms_task, n - 1, ms_build, b - 1))
 
 
 def planned_error(layers: Layers, n: int, builds: int, repeats: int) -> tuple[float, float]:
