@@ -245,7 +245,8 @@ def _report(
             "control": rows[0].design,
             "unit": "task",
             **dataclasses.asdict(r.versus),
-            "resolved": dataclasses.asdict(r.versus_resolved),
+            "p_holm": r.p_holm,
+            "resolved": {**dataclasses.asdict(r.versus_resolved), "p_holm": r.p_holm_resolved},
         }
         for r in rows
         if r.versus

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from core.experiments.h1 import Outcome
-from core.experiments.power import Layers, variance_layers
+from core.experiments.power import Layers, detectable, variance_layers
 from core.experiments.statistics import Paired, TTest, holm, max_t_p, paired, t_test
 
 Value = Literal["resolved", "reward"]
@@ -44,6 +44,25 @@ class Measure:
         if self.over_builds is not None and not math.isnan(self.over_builds.p):
             p.append(self.over_builds.p)
         return max(p)
+
+    @property
+    def range_shown(self) -> tuple[float, float]:
+        """The 95 % interval that a claim goes by: of the tasks and, where there are several builds, of new builds too.
+
+        The wider end of both on either side. It is not adjusted for the number of arms.
+        """
+        ranges = [self.paired.range]
+        if self.over_builds is not None and not math.isnan(self.over_builds.interval[0]):
+            ranges.append(self.over_builds.interval)
+        lows, highs = zip(*ranges, strict=True)
+        return min(lows), max(highs)
+
+    @property
+    def mde_shown(self) -> float:
+        """The smallest true difference that a claim would have been possible for with 80 % power, multiplicity aside;
+        nan where nothing varied."""
+        over = math.nan if self.over_builds is None else detectable(self.over_builds.se, self.over_builds.df)
+        return max((x for x in (self.paired.mde, over) if not math.isnan(x)), default=math.nan)
 
     def summary(self) -> dict[str, Any]:
         """For ``summary.json``."""
@@ -116,7 +135,7 @@ def _adjusted(
 ) -> list[Contrast]:
     """The contrasts with p adjusted for the number of arms, the primary one's left alone."""
     by_task = np.column_stack([differences(arm, control, value).mean(axis=(1, 2)) for arm in arms])
-    max_t = max_t_p(np.round(by_task, 12), np.random.default_rng(seed))
+    max_t = max_t_p(by_task, np.random.default_rng(seed))
     by_holm = holm([getattr(c, value).paired.p_permutation for c in family])
     return [
         c

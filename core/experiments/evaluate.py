@@ -11,7 +11,7 @@ import numpy as np
 
 from core.design_file import Design
 from core.eval_in_container import Evaluator
-from core.experiments.statistics import Paired, Score, paired, score, task_means
+from core.experiments.statistics import Paired, Score, holm, paired, score, task_means
 from core.run import Run
 from core.together import together
 from evals.contract import Episode, Updates
@@ -24,6 +24,8 @@ class Row:
     Attributes:
         updates: what it took to build the memory.
         versus, versus_resolved: reward and resolved against the first design, paired by task.
+        p_holm, p_holm_resolved: what a claim on each has to pass, adjusted for all designs that were compared with the
+            first one (Holm); None where it is the only one.
     """
 
     design: str
@@ -36,6 +38,14 @@ class Row:
     updates: Updates = field(default_factory=Updates)
     versus: Paired | None = None
     versus_resolved: Paired | None = None
+    p_holm: float | None = None
+    p_holm_resolved: float | None = None
+
+    @property
+    def p_shown_resolved(self) -> float:
+        """What a claim on resolved has to pass; for a row that was compared."""
+        p = self.versus_resolved.p_shown
+        return p if self.p_holm_resolved is None else self.p_holm_resolved
 
     @property
     def memory_tokens(self) -> float:
@@ -114,7 +124,7 @@ def row(
 
 
 def with_pairs(rows: Sequence[Row], projects: dict[str, str], seed: int) -> list[Row]:
-    """Pair every row with the first one, task by task."""
+    """Pair every row with the first one, task by task, and adjust p for the number of pairs."""
     control = rows[0]
 
     def against(row: Row, value: str) -> Paired:
@@ -128,7 +138,22 @@ def with_pairs(rows: Sequence[Row], projects: dict[str, str], seed: int) -> list
                 row, versus=against(row, "reward"), versus_resolved=against(row, "resolved")
             )
         done.append(row)
-    return done
+    return _adjusted(done)
+
+
+def _adjusted(rows: Sequence[Row]) -> list[Row]:
+    compared = [row for row in rows if row.versus and row.versus_resolved]
+    if len(compared) < 2:
+        return list(rows)
+    p_reward = holm([row.versus.p_shown for row in compared])
+    p_resolved = holm([row.versus_resolved.p_shown for row in compared])
+    p = {row.design: both for row, *both in zip(compared, p_reward, p_resolved, strict=True)}
+    return [
+        dataclasses.replace(row, p_holm=p[row.design][0], p_holm_resolved=p[row.design][1])
+        if row.design in p
+        else row
+        for row in rows
+    ]
 
 
 async def evaluate_designs(run: Run, evaluator: Evaluator, designs: Sequence[Design]) -> list[Row]:

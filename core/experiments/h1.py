@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_lowercase
@@ -25,6 +25,8 @@ from core.together import together
 from envs_archive.coding.tasks import Split
 from evals.contract import Episode, Updates
 
+UNFINISHED = "unfinished"
+"""Status of an arm that ran on part of the tasks only."""
 LEAST_WINDOW = 4
 """Episodes an arm may be ahead: fewer, and one long episode stops the other arms."""
 
@@ -152,9 +154,17 @@ def blocks(
             yield Block(build, name, own, learned[:update_size], scored)
 
 
+def learned_from(planned: Sequence[Block]) -> dict[int, set[str]]:
+    """The tasks that some fold learns from, by the seed of its build: all that has to be collected."""
+    found: dict[int, set[str]] = {}
+    for block in planned:
+        found.setdefault(block.seed, set()).update(block.update)
+    return found
+
+
 async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
     """Run all arms through all blocks. An arm whose design fails stops there; the others go on, unless it is the
-    first one, the control, without which nothing can be compared.
+    first one, the control: without it nothing can be compared, and what they have not finished has no score.
 
     Raises:
         InfraError: an evaluation could not be finished for reasons outside the designs.
@@ -163,11 +173,14 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
     outcomes = {arm.label: Outcome(arm.label) for arm in arms}
     share = max(1, options.batch_max_retrieve_concurrent // len(arms))
     evaluators: dict[int, Evaluator] = {}
+    planned = list(blocks(run.projects, options.seed, options.builds, options.folds, options.update_size))
+    learned = learned_from(planned)
 
-    def evaluator(seed: int) -> Evaluator:
+    def evaluator(block: Block, shift: int) -> Evaluator:
+        seed = block.seed + shift
         if seed not in evaluators:
             evaluators[seed] = run.evaluator(
-                Split(list(run.tasks), []),
+                Split([task for task in run.tasks if task in learned[block.seed]], []),
                 [dataclasses.replace(arm.design, sha=arm.label) for arm in arms],  # found by the arm's label
                 seed=seed,
                 concurrent_evaluations=len(arms),  # all arms at a time, whatever else is asked for
@@ -176,9 +189,10 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
             )
         return evaluators[seed]
 
-    for block in blocks(run.projects, options.seed, options.builds, options.folds, options.update_size):
+    for block in planned:
         alive = [arm for arm in arms if outcomes[arm.label].status == "ok"]
         if arms[0] not in alive:
+            leave_unfinished([outcomes[arm.label] for arm in alive], arms[0].label)
             break
         lockstep = Lockstep(
             in_turn(block.retrieve, options.repeats, options.rollout_type),
@@ -189,7 +203,7 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
         try:
             await together(
                 _run_block(
-                    evaluator(block.seed + arm.seed_shift),
+                    evaluator(block, arm.seed_shift),
                     lockstep,
                     block,
                     arm,
@@ -201,6 +215,13 @@ async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
         finally:
             run.gateway.set_turnstile(None)
     return list(outcomes.values())
+
+
+def leave_unfinished(outcomes: Iterable[Outcome], control: str) -> None:
+    """Take back what arms have run so far: the control failed, so they are not run to the end."""
+    for outcome in outcomes:
+        outcome.status, outcome.builds = UNFINISHED, []
+        outcome.error = f"{control}, the control, failed: nothing can be compared, and the rest was not run"
 
 
 async def _run_block(

@@ -15,7 +15,7 @@ from typing import Any
 
 from core.design_file import Design
 from core.eval_in_container import Evaluator
-from core.experiments.h1 import Arm, Outcome, derived_seed, in_turn, tokens
+from core.experiments.h1 import Arm, Outcome, derived_seed, in_turn, leave_unfinished, tokens
 from core.experiments.lockstep import Lockstep
 from core.experiments.stream import REVISIT, Part, Step
 from core.options import Options, UsageError
@@ -84,7 +84,8 @@ def orders(tasks: Sequence[str], seed: int, count: int) -> list[tuple[int, list[
 
 async def run_streams(run: Run, arms: Sequence[Arm]) -> tuple[list[Outcome], list[Step]]:
     """Run all arms through all orders, as many at a time as retrieve episodes may run. An arm whose design fails
-    stops; the others go on, unless it is the first one, the control.
+    stops; the others go on, unless it is the first one, the control: then orders not yet begun are not run, and arms
+    that miss one have no score.
 
     Returns:
         outcome of each arm, control first, one build per order; all runs.
@@ -132,6 +133,8 @@ async def run_streams(run: Run, arms: Sequence[Arm]) -> tuple[list[Outcome], lis
     finally:
         run.gateway.set_turnstile(None)
     done = list(outcomes.values())
+    if done[0].status != "ok":
+        leave_unfinished((o for o in done[1:] if o.status == "ok" and not all(o.builds)), arms[0].label)
     for outcome in done:
         if outcome.status != "ok":
             outcome.builds = []

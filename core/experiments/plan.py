@@ -13,8 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.eval_in_container import EXAMINATION
+from core.experiments.h1 import blocks, learned_from
 from core.experiments.h2 import AGAIN
-from core.experiments.power import Layers, minimum_detectable, sd_of_task_means, tasks_needed, variance_layers
+from core.experiments.power import (
+    Layers,
+    detectable,
+    minimum_detectable,
+    planned_error,
+    tasks_needed,
+    tasks_needed_over_builds,
+    variance_layers,
+)
 from core.gateway.ledger import totals
 from core.gateway.prices import AS_OF, cost_usd
 from core.gateway.provider import Tokens
@@ -96,8 +105,11 @@ def plan(options: Options, projects: dict[str, str], arms: Sequence[str], pilot:
     if options.kind == "h3":
         return _h3(options, projects, arms, pilot)
     n, r, b = len(projects), options.repeats, options.builds
-    scored, collected = n * r * b * len(arms), n * b
-    learning = (len(arms) - 1) * n * b * (options.folds - 1)
+    planned = list(blocks(projects, options.seed, b, options.folds, options.update_size))
+    scored = n * r * b * len(arms)
+    learning = (len(arms) - 1) * sum(len(block.update) for block in planned)
+    shared = sum(len(tasks) for tasks in learned_from(planned).values())
+    collected = learning if options.fresh_collection else shared
     rest = "half" if options.folds == 2 else f"{options.folds - 1} of {options.folds} parts"
     lines = [
         f"Plan of H1 (nothing is run): {', '.join(arms[1:])} against {arms[0]}; primary contrast: {arms[1]}, resolved",
@@ -106,7 +118,7 @@ def plan(options: Options, projects: dict[str, str], arms: Sequence[str], pilot:
         f"  updates  {learning} of memories",
         *_spending(options, scored + collected, pilot),
     ]
-    return [*lines, *(_from(pilot, n, r, b) if pilot else _assumed(n, r * b))]
+    return [*lines, *(_from(pilot, n, r, b) if pilot else _assumed(n, r, b))]
 
 
 def _spending(options: Options, runs: int, pilot: Pilot | None) -> list[str]:
@@ -176,28 +188,52 @@ def _h3(options: Options, projects: dict[str, str], arms: Sequence[str], pilot: 
 
 def _from(pilot: Pilot, n: int, repeats: int, builds: int) -> list[str]:
     layers = pilot.layers
-    noise = 0.0 if math.isnan(layers.repeat) else layers.repeat / (repeats * builds)
-    by_build = 0.0 if math.isnan(layers.build) else n * layers.build / builds + layers.task_by_build / builds
-    sd = math.sqrt(layers.task + noise + by_build)
-    known = "one build: what another would do is not in it" if math.isnan(layers.build) else "builds included"
-    needed = [f"+{100 * g:.0f} points: {tasks_needed(g, sd)} tasks" for g in GAINS if sd > 0]
+    se, df = planned_error(layers, n, builds, repeats)
+    needed = [
+        f"+{100 * gain:.0f} points: {_needed(gain, layers, se * math.sqrt(n), builds, repeats)}"
+        for gain in GAINS
+        if se > 0
+    ]
     return [
-        f"{FOUND}: {_points(minimum_detectable(sd, n))}",
+        f"{FOUND}: {_points(detectable(se, df))}",
         f"    (variance of {pilot.arm} in {pilot.name}: task {layers.task:.4f}, build {layers.build:.4f}, task x build "
-        f"{layers.task_by_build:.4f}, repeat {layers.repeat:.4f}; {known})",
+        f"{layers.task_by_build:.4f}, repeat {layers.repeat:.4f}; {_builds_known(layers, builds)})",
         f"  tasks needed, with as many repeats and builds: {'; '.join(needed) or 'unknown, nothing varied'}",
     ]
 
 
-def _assumed(n: int, runs: int) -> list[str]:
+def _needed(gain: float, layers: Layers, sd: float, builds: int, repeats: int) -> str:
+    if builds == 1:
+        return f"{tasks_needed(gain, sd)} tasks"
+    tasks = tasks_needed_over_builds(gain, layers, builds, repeats)
+    return "no number of tasks, it takes more builds" if tasks is None else f"{tasks} tasks"
+
+
+def _builds_known(layers: Layers, builds: int) -> str:
+    """What the figures say of other builds of the memory."""
+    if math.isnan(layers.build):
+        one = "one build, which tells nothing of another"
+        return one if builds == 1 else f"{one}: builds are taken not to differ, and if they do it takes more"
+    if builds == 1:
+        return (
+            f"for one build: the gain of another one differs from its by about "
+            f"{100 * math.sqrt(2 * layers.build):.1f} points"
+        )
+    return "tested over builds too"
+
+
+def _assumed(n: int, repeats: int, builds: int) -> list[str]:
+    alike = "" if builds == 1 else " (builds are taken not to differ; if they do it takes more)"
     lines = [
-        f"{FOUND}, if a run with memory and one without end differently",
+        f"{FOUND}, if a run with memory and one without end differently{alike}",
         "    in this share of tasks    by chance, from run to run    for good, from task to task",
     ]
     for share in DIFFERING:
         # A difference of two outcomes is -1, 0 or 1, so its variance is the share of those that differ.
-        chance = minimum_detectable(sd_of_task_means(0.0, share / 2, runs, share / 2, runs), n)
-        lasting = minimum_detectable(sd_of_task_means(share, 0.0, runs, 0.0, runs), n)
+        chance, lasting = (
+            detectable(*planned_error(Layers(task, 0.0, 0.0, repeat, math.nan, math.nan), n, builds, repeats))
+            for task, repeat in ((0.0, share), (share, 0.0))
+        )
         lines.append(
             f"    {share:>5.0%}                     {_points(chance):>20}          {_points(lasting):>20}"
         )

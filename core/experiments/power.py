@@ -12,6 +12,8 @@ import numpy as np
 from scipy import optimize, special, stats
 
 ALPHA, POWER = 0.05, 0.80
+MOST_TASKS = 100_000
+"""No benchmark has more tasks."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,26 @@ def variance_layers(differences: np.ndarray) -> Layers:
     return Layers(**layers, se=se, df=_joint_df(ms_task, n - 1, ms_build, b - 1))
 
 
+def planned_error(layers: Layers, n: int, builds: int, repeats: int) -> tuple[float, float]:
+    """Standard error and degrees of freedom that ``variance_layers`` can be expected to find in another experiment.
+
+    Args:
+        layers: of a pilot. A layer that it could not tell (nan) counts as 0.
+        n: tasks; builds, repeats: of the experiment that is planned. With one build its effect on all tasks alike is
+            no error, since nothing is claimed for another build.
+    """
+    build, both, repeat = (
+        0.0 if math.isnan(layer) else layer for layer in (layers.build, layers.task_by_build, layers.repeat)
+    )
+    cell = repeats * both + repeat
+    ms_task = builds * repeats * layers.task + cell
+    if builds == 1:
+        return math.sqrt(ms_task / (n * repeats)), n - 1
+    ms_build = n * repeats * build + cell
+    se = math.sqrt((ms_task + ms_build) / (n * builds * repeats))
+    return se, _joint_df(ms_task, n - 1, ms_build, builds - 1)
+
+
 def _joint_df(ms_a: float, df_a: int, ms_b: float, df_b: int) -> float:
     """Degrees of freedom of a sum of two mean squares, of which one may have very few.
 
@@ -95,29 +117,27 @@ def power_of(effect: float, sd: float, n: int, alpha: float = ALPHA) -> float:
         sd: standard deviation of the differences between tasks.
         n: number of tasks.
     """
-    critical = stats.t.isf(alpha / 2, n - 1)
-    return float(1 - special.ncfdtr(1, n - 1, n * (effect / sd) ** 2, critical**2))
+    return _power(effect * math.sqrt(n) / sd, n - 1, alpha)
+
+
+def _power(effect: float, df: float, alpha: float) -> float:
+    """Power of a two-sided t-test; the effect in standard errors."""
+    return float(1 - special.ncfdtr(1, df, effect**2, stats.t.isf(alpha / 2, df) ** 2))
 
 
 def minimum_detectable(sd: float, n: int, alpha: float = ALPHA, power: float = POWER) -> float:
     """The smallest true mean difference that n tasks find with the given power; nan below two tasks and
     for sd 0, which tells nothing."""
-    if n < 2 or not sd > 0:
+    return detectable(sd / math.sqrt(n), n - 1, alpha, power) if n > 1 else math.nan
+
+
+def detectable(se: float, df: float, alpha: float = ALPHA, power: float = POWER) -> float:
+    """The smallest true effect that a t-test with this standard error finds with the given power; nan for se 0."""
+    if not se > 0:
         return math.nan
-    # In units of sd/sqrt(n) the answer lies between 0 and a few critical values.
-    limit = 4 * float(stats.t.isf(alpha / 2, n - 1)) + 4
-    unit = optimize.brentq(lambda x: power_of(x / math.sqrt(n), 1.0, n, alpha) - power, 0.0, limit)
-    return float(unit) * sd / math.sqrt(n)
-
-
-def sd_of_task_means(task: float, within_a: float, repeats_a: int, within_b: float, repeats_b: int) -> float:
-    """Standard deviation of one task's mean difference: sqrt(w^2 + s_A^2/K_A + s_B^2/K_B), Miller 2024.
-
-    Args:
-        task: w^2, variance of the true differences between tasks.
-        within_a, within_b: s^2, variance between repeats of one task in each arm; repeats_a, repeats_b: K.
-    """
-    return math.sqrt(task + within_a / repeats_a + within_b / repeats_b)
+    # In standard errors the answer lies between 0 and a few critical values.
+    limit = 2 * float(stats.t.isf(alpha / 2, df)) + 4
+    return se * float(optimize.brentq(lambda x: _power(x, df, alpha) - power, 0.0, limit))
 
 
 def tasks_needed(effect: float, sd: float, alpha: float = ALPHA, power: float = POWER) -> int:
@@ -126,7 +146,8 @@ def tasks_needed(effect: float, sd: float, alpha: float = ALPHA, power: float = 
     Miller 2024: n = (z_{a/2} + z_b)^2 sd^2 / effect^2, then raised until the t-test reaches the power.
 
     Args:
-        sd: of the task means' differences, see ``sd_of_task_means``.
+        sd: of the task means' differences, repeats averaged: sqrt(w^2 + s_A^2/K_A + s_B^2/K_B), with w^2 the variance
+            of the true differences, s^2 that between repeats of one task in an arm and K the number of repeats.
 
     Raises:
         ValueError: no effect to find.
@@ -138,3 +159,23 @@ def tasks_needed(effect: float, sd: float, alpha: float = ALPHA, power: float = 
     while power_of(abs(effect), sd, n, alpha) < power:
         n += 1
     return n
+
+
+def tasks_needed_over_builds(effect: float, layers: Layers, builds: int, repeats: int) -> int | None:
+    """Tasks that find a true mean difference ``effect`` for new builds too with 80 % power, as ``detectable`` reckons;
+    None where ``MOST_TASKS`` do not: what builds differ by, more tasks do not average away."""
+
+    def found(n: int) -> bool:
+        return not detectable(*planned_error(layers, n, builds, repeats)) > effect
+
+    # More tasks may find less for a while, since the builds' few degrees of freedom weigh more: hence no bisection
+    # of the whole range.
+    low, high = 1, 2
+    while not found(high):
+        low, high = high, max(high + 1, round(1.2 * high))
+        if high > MOST_TASKS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(middle) else (middle, high)
+    return high

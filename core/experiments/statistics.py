@@ -19,6 +19,8 @@ from core.experiments.power import minimum_detectable
 from evals.contract import Episode
 
 PERMUTATIONS = 10_000
+DECIMALS = 12
+"""Outcomes are at most about 1: what stands behind so many decimals is rounding and no evidence."""
 FEW = 10
 """Fewer tasks that came out differently leave too little to estimate a spread, and with it a t interval, from."""
 
@@ -132,9 +134,14 @@ def score(episodes: Sequence[Episode]) -> Score:
     return Score(float(rewards.mean()), se, float(resolved.mean()), len(rewards), len(scored))
 
 
+def exact(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """The values without their rounding errors: means over repeats tie only up to these, and 1e-17 is no gain."""
+    return np.round(np.asarray(values, float), DECIMALS)
+
+
 def welch(treatment: Sequence[float], control: Sequence[float], level: float = 0.95) -> Welch:
     """Welch's t-test of two independent samples of at least two values each."""
-    a, b = np.asarray(treatment, float), np.asarray(control, float)
+    a, b = exact(treatment), exact(control)
     se_a, se_b = (x.std(ddof=1) / math.sqrt(len(x)) for x in (a, b))
     return welch_from_summary(a.mean(), se_a, len(a), b.mean(), se_b, len(b), level)
 
@@ -150,8 +157,9 @@ def welch_from_summary(
 
 
 def t_test(delta: float, se: float, df: float, level: float = 0.95) -> TTest:
-    """A mean with its standard error against 0, on the t distribution."""
+    """A mean with its standard error against 0, on the t distribution. Of both, rounding errors count as 0."""
     nan = math.nan
+    delta, se = (0.0 if abs(x) < 10**-DECIMALS else x for x in (delta, se))
     if not se > 0:
         return TTest(delta, se, df, nan, 1.0 if delta == 0 and se == 0 else nan, (nan, nan))
     t = delta / se
@@ -161,10 +169,8 @@ def t_test(delta: float, se: float, df: float, level: float = 0.95) -> TTest:
 
 def paired_t(differences: Sequence[float], level: float = 0.95) -> TTest:
     """Paired t-test of at least two differences: se = sqrt(sum (D - mean D)^2 / (n (n-1))), n - 1 df."""
-    d = np.asarray(differences, float)
-    # Equal differences leave rounding errors of 1e-17 behind, which would count as evidence.
-    spread = 0.0 if np.ptp(d) == 0 else float(d.std(ddof=1))
-    return t_test(float(d.mean()), spread / math.sqrt(len(d)), len(d) - 1, level)
+    d = exact(differences)
+    return t_test(float(d.mean()), float(d.std(ddof=1)) / math.sqrt(len(d)), len(d) - 1, level)
 
 
 def clustered_t(differences: Sequence[float], clusters: Sequence[str], level: float = 0.95) -> TTest:
@@ -174,11 +180,11 @@ def clustered_t(differences: Sequence[float], clusters: Sequence[str], level: fl
     clusters of equal size it is exactly the t-test of their means; below about 30 of them prefer ``sign_flip_p`` of
     the clusters' sums where they differ much in size.
     """
-    d = np.asarray(differences, float)
+    d = exact(differences)
     sums = np.array([part.sum() for part in _by_cluster(d - d.mean(), clusters)])
     c = len(sums)
     se = math.sqrt(c / (c - 1) * (sums**2).sum()) / len(d) if c > 1 else math.nan
-    return t_test(float(d.mean()), 0.0 if np.ptp(d) == 0 and c > 1 else se, c - 1, level)
+    return t_test(float(d.mean()), se, c - 1, level)
 
 
 def _by_cluster(values: np.ndarray, clusters: Sequence[str]) -> list[np.ndarray]:
@@ -188,7 +194,8 @@ def _by_cluster(values: np.ndarray, clusters: Sequence[str]) -> list[np.ndarray]
 
 def wilcoxon_p(differences: Sequence[float]) -> float:
     """Two-sided Wilcoxon signed-rank test; zeros are left out, so that all zeros give 1."""
-    d = np.asarray([x for x in differences if x != 0], float)
+    d = exact(differences)
+    d = d[d != 0]
     if len(d) == 0:
         return 1.0
     return float(stats.wilcoxon(d).pvalue)
@@ -221,11 +228,12 @@ def max_t_p(
     Args:
         differences: shape (tasks, arms).
     """
-    d = differences[np.any(differences != 0, axis=1)]
+    d = exact(differences)
+    d = d[np.any(d != 0, axis=1)]
     if len(d) == 0:
         return [1.0] * differences.shape[1]
-    exact = 2 ** len(d) <= permutations
-    if exact:
+    every = 2 ** len(d) <= permutations
+    if every:
         flips = 1.0 - 2.0 * ((np.arange(2 ** len(d))[:, None] >> np.arange(len(d))) & 1)
     else:
         flips = rng.choice((-1.0, 1.0), size=(permutations, len(d)))
@@ -238,7 +246,7 @@ def max_t_p(
     # Step-down: an arm competes with itself and the arms that look weaker.
     reached = np.maximum.accumulate(reached[:, ::-1], axis=1)[:, ::-1]
     hits = (reached >= observed[order] - 1e-9).sum(axis=0)
-    p = hits / len(flips) if exact else (hits + 1) / (permutations + 1)
+    p = hits / len(flips) if every else (hits + 1) / (permutations + 1)
     adjusted = np.empty(len(order))
     adjusted[order] = np.maximum.accumulate(p)
     return [float(x) for x in adjusted]
@@ -261,7 +269,7 @@ def bootstrap_interval(
     resamples: int = PERMUTATIONS,
 ) -> tuple[float, float]:
     """BCa bootstrap interval of the mean over tasks (Efron 1987); nan when all differences are equal."""
-    d = np.asarray(differences, float)
+    d = exact(differences)
     if np.ptp(d) == 0:
         return math.nan, math.nan
     found = stats.bootstrap((d,), np.mean, confidence_level=level, n_resamples=resamples, rng=rng)
@@ -303,8 +311,7 @@ def paired(
     tasks = sorted(set(treatment) & set(control))
     if len(tasks) < 2:
         raise ValueError(f"a paired comparison needs two tasks in both arms, not {len(tasks)}")
-    # Means over repeats tie only up to rounding, and 1e-17 is no improvement.
-    d = np.round([treatment[task] - control[task] for task in tasks], 12)
+    d = exact([treatment[task] - control[task] for task in tasks])
     labels = [clusters[task] for task in tasks]
     by_task, by_cluster = paired_t(d, level), clustered_t(d, labels, level)
     sd = by_task.se * math.sqrt(len(d))

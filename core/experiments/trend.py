@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from core.experiments.statistics import PERMUTATIONS, TTest, paired_t
+from core.experiments.statistics import PERMUTATIONS, TTest, exact, paired_t
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ def trend(differences: np.ndarray, rng: np.random.Generator, permutations: int =
     Raises:
         ValueError: fewer than three positions, or not two axes.
     """
-    d = np.round(np.asarray(differences, float), 12)
+    d = exact(differences)
     if d.ndim != 2 or d.shape[1] < 3:
         raise ValueError(f"a trend needs the shape (orders, positions >= 3), not {d.shape}")
-    own = np.round(rises(d), 12)
+    own = exact(rises(d))
     found = paired_t(own) if len(own) > 1 else TTest(float(own[0]), *[math.nan] * 4, (math.nan, math.nan))
     return Trend(
         **dataclasses.asdict(found),

@@ -11,7 +11,7 @@ from rich.table import Table
 from core.experiments.contrasts import Contrast, Measure, contrasts
 from core.experiments.evaluate import Row, row
 from core.experiments.h1 import Outcome, write_pairs
-from core.report.tables import console, model_note, percent, points, short
+from core.report.tables import console, interval, model_note, percent, points, short
 from core.report.verdict import sentences
 from core.run import Run
 
@@ -84,7 +84,7 @@ def arms_table(rows: Sequence[Row], title: str) -> Table:
         table.add_column(name, justify="right")
     for r in rows:
         if r.score is None:
-            table.add_row(r.design, "failed")
+            table.add_row(r.design, "failed" if r.status == "design_error" else r.status)
             continue
         used = sum(e.prompt_tokens + e.completion_tokens for e in r.episodes) / len(r.episodes)
         table.add_row(
@@ -132,16 +132,12 @@ def _points(value: float) -> str:
     return "-" if math.isnan(value) else points(value)
 
 
-def _interval(interval: tuple[float, float]) -> str:
-    return "-" if math.isnan(interval[0]) else f"{points(interval[0])} to {points(interval[1])}"
-
-
 Figure = tuple[str, Callable[[Measure], str]]
 _DIFFERENCE: list[Figure] = [
     ("delta, points", lambda m: _points(m.paired.delta)),
-    ("95 % interval (t)", lambda m: _interval(m.paired.interval)),
-    ("95 % interval (bootstrap)", lambda m: _interval(m.paired.bootstrap)),
-    ("95 % interval (by project)", lambda m: _interval(m.paired.clustered_interval)),
+    ("95 % interval (t)", lambda m: interval(m.paired.interval)),
+    ("95 % interval (bootstrap)", lambda m: interval(m.paired.bootstrap)),
+    ("95 % interval (by project)", lambda m: interval(m.paired.clustered_interval)),
     ("SE", lambda m: _number(100 * m.paired.se, ".2f")),
     ("SE by project", lambda m: _number(100 * m.paired.clustered_se, ".2f")),
     ("t (df)", lambda m: "-" if math.isnan(m.paired.t) else f"{m.paired.t:.2f} ({m.paired.df})"),
@@ -156,7 +152,7 @@ _ADJUSTED: list[Figure] = [
 ]
 _BUILDS: list[Figure] = [
     ("delta by build", lambda m: " ".join(points(x) for x in m.by_build)),
-    ("95 % over builds", lambda m: _interval(m.over_builds.interval)),
+    ("95 % over builds", lambda m: interval(m.over_builds.interval)),
     ("p over builds", lambda m: _number(m.over_builds.p)),
 ]
 _SIZE: list[Figure] = [
@@ -164,7 +160,7 @@ _SIZE: list[Figure] = [
     ("MDE at 80 % power", lambda m: _number(100 * m.paired.mde, ".1f")),
 ]
 _RESOLVED: list[Figure] = [
-    ("95 % bounds (exact)", lambda m: _interval(m.paired.bounds)),
+    ("95 % bounds (exact)", lambda m: interval(m.paired.bounds)),
     ("p (McNemar, exact)", lambda m: _number(m.paired.p_sign)),
     ("tasks helped / harmed", lambda m: f"{m.paired.better} / {m.paired.worse}"),
 ]

@@ -19,7 +19,8 @@ from core.experiments.stream import Step, curves, write_stream
 from core.experiments.trend import Trend
 from core.report.h1 import arms_table
 from core.report.h2_figure import draw
-from core.report.tables import console, model_note, p_value, points
+from core.report.tables import console, interval, model_note, p_value, points
+from core.report.verdict import said_of
 from core.run import Run
 
 
@@ -111,11 +112,11 @@ def _table(found: Sequence[Accumulation]) -> Table:
 Cell = Callable[[Accumulation, str], str]
 _FIGURES: list[tuple[str, Cell]] = [
     ("delta, points (by task)", lambda a, v: points(a.level[v].paired.delta)),
-    ("95 % interval", lambda a, v: _interval(a.level[v].paired.range)),
+    ("95 % interval (also over orders)", lambda a, v: interval(a.level[v].range_shown)),
     ("p (sign flip; over orders)", lambda a, v: _level_p(a, v)),
     ("gained over a stream", lambda a, v: f"{a.gain[v]:+.2f}"),
     ("rise first to last, points", lambda a, v: points(a.rise[v].delta)),
-    ("95 % interval over orders", lambda a, v: _interval(a.rise[v].interval)),
+    ("95 % interval over orders", lambda a, v: interval(a.rise[v].interval)),
     ("p of the rise (t; permutation)", lambda a, v: f"{p_value(a.rise[v].p)}; {a.rise[v].p_permutation:.3f}"),
 ]
 
@@ -124,10 +125,6 @@ def _level_p(a: Accumulation, value: str) -> str:
     measure = a.level[value]
     over = "-" if measure.over_builds is None else p_value(measure.over_builds.p)
     return f"{measure.paired.p_permutation:.3f}; {over}"
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return "-" if math.isnan(interval[0]) else f"{points(interval[0])} to {points(interval[1])}"
 
 
 def _group(group: Group) -> str:
@@ -141,10 +138,9 @@ def _again(again: Again | None) -> str:
 def sentence(a: Accumulation, primary: bool) -> str:
     """What can and what cannot be concluded about one arm, with the figures it rests on."""
     level, rise = a.level["resolved"], a.rise["resolved"]
-    low, high = level.paired.range
     parts = [
         f"{'Primary: ' if primary else 'Further: '}{a.arm} resolves {points(level.paired.delta)} points against "
-        f"{a.control} (95 % {points(low)} to {points(high)}, p {level.p_shown:.3f}, n = {level.paired.n} tasks), and "
+        f"{a.control} ({said_of(level)}, p {level.p_shown:.3f}, n = {level.paired.n} tasks), and "
         f"from the first task to the last that difference changes by {points(rise.delta)} points"
         f"{_over_orders(rise)} (p {rise.p_shown:.3f}, {len(rise.by_order)} orders)."
     ]
@@ -165,10 +161,11 @@ def _verdict(a: Accumulation) -> str:
         return f"Shown: in this project {a.arm} is worth less the more tasks it has seen."
     if len(rise.by_order) < 2:
         return "One order shows no rise that would hold for another one (--orders)."
+    # An interval wholly below 0 that shows no fall, for the number of arms, rules out no rise either.
     left = (
-        ""
-        if math.isnan(rise.interval[0])
-        else f"; a rise above {100 * rise.interval[1]:.0f} points is ruled out at 95 %"
+        f"; a rise above {100 * rise.interval[1]:.0f} points is ruled out at 95 %"
+        if rise.interval[1] >= 0
+        else ""
     )
     if level.p_shown < ALPHA:
         word = "more" if level.paired.delta > 0 else "fewer"

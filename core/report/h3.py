@@ -18,6 +18,7 @@ from core.experiments.promises import beside, promised
 from core.experiments.structure import Structure, describe, similarity
 from core.report.promises import CAUTION, promises_table
 from core.report.tables import comparison, console, model_note, p_value, points
+from core.report.verdict import ruled_out, said_of
 from core.run import Run
 
 
@@ -167,14 +168,13 @@ def in_words(found: Found, measure: Measure | None, curses: Sequence[dict[str, A
     if measure is None:
         return "No search ended with a design that could be compared: nothing is shown."
     p = measure.paired
-    low, high = p.range
     searches = len(measure.by_build)
     over = ""
     if measure.over_builds is not None:
         over = f", over searches {p_value(measure.over_builds.p)}"
     figures = (
         f"On the test half the best designs of {searches} search{'es' * (searches > 1)} resolve {points(p.delta)} "
-        f"points against the mean of {len(found.by_hand)} made by hand (95 % {points(low)} to {points(high)}; p: sign "
+        f"points against the mean of {len(found.by_hand)} made by hand ({said_of(measure)}; p: sign "
         f"flip {p.p_permutation:.3f}{over}; n = {p.n} tasks, {p.better} better, {p.worse} worse)."
     )
     if measure.p_shown < ALPHA:
@@ -182,8 +182,8 @@ def in_words(found: Found, measure: Measure | None, curses: Sequence[dict[str, A
         verdict = f"Shown: on tasks like these evolution without hints {word}."
     else:
         verdict = (
-            "Not shown: that evolution without hints beats designs made by hand, or that it does worse; a gain above "
-            f"{max(0.0, 100 * high):.1f} and a loss beyond {max(0.0, -100 * low):.1f} points are ruled out at 95 %."
+            "Not shown: that evolution without hints beats designs made by hand, or that it does worse; "
+            f"{ruled_out(measure.range_shown)}."
         )
     more = "" if searches >= 3 else " Fewer than three searches tell nothing about another one."
     return f"{figures} {verdict}{more} {_shrunk(curses)}"

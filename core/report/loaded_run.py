@@ -121,6 +121,11 @@ class LoadedRun:
         return asked if isinstance(asked, str) and asked in OUTCOME else "reward"
 
     @property
+    def summarised(self) -> list[dict[str, Any]]:
+        """What the summary says of each design."""
+        return [d for d in _list(self.summary.get("designs")) if isinstance(d, dict)]
+
+    @property
     def projects(self) -> dict[str, str]:
         """Project of each task."""
         return {task: facts.project for task, facts in self.tasks.items()}

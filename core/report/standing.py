@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from core.experiments.contrasts import Contrast, contrasts
 from core.experiments.evaluate import Row, with_pairs
-from core.experiments.h1 import Outcome
+from core.experiments.h1 import UNFINISHED, Outcome
 from core.experiments.statistics import Score, score
 from core.pareto import best_design
 from core.records import Record
 from core.report.loaded_run import Evaluation, LoadedRun
 from evals.contract import Episode, Updates
-
-UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,10 @@ def _row(run: LoadedRun, label: str) -> Row:
     updates = Updates(
         sum(u.tasks for u in learned), sum(u.calls for u in learned), sum(u.seconds for u in learned)
     )
+    whole = status == "ok" or (status == UNFINISHED and not run.done)
     scored = None
     if status != "design_error":
-        scored = _of_record(run.record(label)) or (score(episodes) if episodes else None)
+        scored = _of_record(run.record(label)) or (score(episodes) if episodes and whole else None)
     return Row(label, status, episodes, scored, error, tokens, usd, updates)
 
 
@@ -87,6 +86,9 @@ def _status(run: LoadedRun, label: str, evaluations: Sequence[Evaluation]) -> tu
     failed = next((e for e in evaluations if e.status == "design_error"), None)
     if failed is not None:
         return "design_error", failed.error
+    left = next((d for d in run.summarised if d.get("sha") == label and d.get("status") == UNFINISHED), None)
+    if left is not None:
+        return UNFINISHED, str(left.get("error"))
     if run.records and record is None:  # not entered yet: more tasks may be run
         return UNFINISHED, None
     complete = bool(evaluations) and all(e.status == "ok" for e in evaluations)

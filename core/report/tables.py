@@ -43,6 +43,27 @@ def points(value: float) -> str:
     return f"{100 * value:+.1f}"
 
 
+def interval(ends: tuple[float, float]) -> str:
+    low, high = ends
+    return "-" if math.isnan(low) else f"{points(low)} to {points(high)}"
+
+
+def interval_in_words(ends: tuple[float, float], p: float, adjusted: bool) -> str:
+    """A 95 % interval of differences, in points, with the reason where it and the test seem to disagree.
+
+    Args:
+        p: what a claim has to pass.
+        adjusted: whether p is, for the number of comparisons, as no interval is.
+    """
+    low, high = ends
+    said = f"95 % {interval(ends)}"
+    if p < ALPHA and low <= 0 <= high:
+        return f"{said} by bounds that are too wide rather than too narrow, since few tasks differ"
+    if p >= ALPHA and adjusted and not low <= 0 <= high:
+        return f"{said}, not adjusted for the number of comparisons"
+    return said
+
+
 def p_value(p: float) -> str:
     return "-" if math.isnan(p) else f"{p:.3f}"
 
@@ -55,6 +76,8 @@ def comparison(rows: Sequence[Row], title: str, notes: Sequence[str]) -> None:
     columns = [*_SCORES]
     if any(row.versus for row in rows):
         columns += [(f"delta vs {rows[0].design}", _delta), *_PAIRED]
+    if any(row.p_holm is not None for row in rows):
+        columns.append(("p (Holm)", lambda row: "" if row.p_holm is None else p_value(row.p_holm)))
     columns += _COSTS
     if any(row.usd != 0 for row in rows):
         columns.append(("USD", lambda row: "unknown" if row.usd is None else f"{row.usd:.4f}"))
@@ -77,18 +100,19 @@ def comparison(rows: Sequence[Row], title: str, notes: Sequence[str]) -> None:
 
 
 def in_words(row: Row, control: Row) -> str:
-    """The difference in resolved tasks, as a sentence that claims no more than the interval allows."""
-    versus = row.versus_resolved
-    low, high = versus.range
+    """The difference in resolved tasks, as a sentence that claims no more than the tests allow."""
+    versus, adjusted = row.versus_resolved, row.p_holm_resolved is not None
     verdict = (
         "no difference is shown"
-        if versus.p_shown >= ALPHA
+        if row.p_shown_resolved >= ALPHA
         else f"{'more' if versus.delta > 0 else 'fewer'} tasks resolved"
     )
+    holm = f", for all designs compared {row.p_holm_resolved:.3f} (Holm)" if adjusted else ""
     return (
         f"{row.design} resolves {percent(row.score.resolved)} against {percent(control.score.resolved)} of "
-        f"{control.design}: {points(versus.delta)} points, 95 % {points(low)} to {points(high)}, p {p_value(versus.p)}"
-        f" (sign flip {versus.p_permutation:.3f}, by project {versus.p_cluster:.3f}), n = {versus.n} tasks: {verdict}."
+        f"{control.design}: {points(versus.delta)} points, "
+        f"{interval_in_words(versus.range, row.p_shown_resolved, adjusted)}, p {p_value(versus.p)} (sign flip "
+        f"{versus.p_permutation:.3f}, by project {versus.p_cluster:.3f}{holm}), n = {versus.n} tasks: {verdict}."
     )
 
 
@@ -103,7 +127,7 @@ _SCORES: list[Column] = [
 ]
 _delta = _paired(lambda versus: points(versus.delta))
 _PAIRED: list[Column] = [
-    ("95 % interval", _paired(lambda v: f"{points(v.range[0])} to {points(v.range[1])}")),
+    ("95 % interval", _paired(lambda v: interval(v.range))),
     ("p (t)", _paired(lambda v: p_value(v.p))),
     ("p (sign flip)", _paired(lambda v: f"{v.p_permutation:.3f}")),
     ("worse", _paired(lambda v: f"{v.worse}/{v.n}")),

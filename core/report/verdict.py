@@ -9,7 +9,7 @@ from core.experiments.contrasts import Contrast, Measure
 from core.experiments.evaluate import Row
 from core.experiments.power import ALPHA
 from core.pareto import OUTCOME, Objective
-from core.report.tables import percent, points
+from core.report.tables import interval_in_words, percent, points
 
 
 def sentences(contrasts: Sequence[Contrast], control: str, primary: str, repeats: int) -> list[str]:
@@ -27,7 +27,7 @@ def sentences(contrasts: Sequence[Contrast], control: str, primary: str, repeats
         if contrast.arm == primary:
             parts += [_beyond(c) for c in against_others]
         said.append(" ".join(parts))
-    return [*said, _open_questions(contrasts[0].resolved, repeats)]
+    return [*said, _open_questions(contrasts[0], repeats)]
 
 
 _BEST: dict[Objective, str] = {
@@ -90,13 +90,30 @@ def figures(contrast: Contrast) -> str:
     adjusted = (
         "" if m.p_holm is None else f", adjusted for all arms {m.p_holm:.3f} (Holm), {m.p_max_t:.3f} (max-T)"
     )
-    low, high = p.range
-    interval = f", 95 % {points(low)} to {points(high)}"
     test = "" if p.se == 0 else f"t {p.p:.3f}, "
     return (
-        f"{contrast.arm} resolves {points(p.delta)} points against {contrast.against}{interval} "
+        f"{contrast.arm} resolves {points(p.delta)} points against {contrast.against}, {said_of(m)} "
         f"(p: {test}sign flip {p.p_permutation:.3f}{adjusted}; n = {p.n} tasks, {p.better} better, {p.worse} worse)."
     )
+
+
+def said_of(m: Measure) -> str:
+    """The interval that a claim goes by."""
+    return interval_in_words(m.range_shown, m.p_shown, m.p_holm is not None)
+
+
+def ruled_out(ends: tuple[float, float]) -> str:
+    """What a difference that is not shown can still be said not to be.
+
+    Of an interval that leaves out 0 all the same, as when p is adjusted for the number of arms and it is not, nothing
+    is said on the side of 0: there the test doubts it.
+    """
+    low, high = (100 * end for end in ends)
+    if low > 0:
+        return f"a gain above {high:.1f} points is ruled out at 95 %"
+    if high < 0:
+        return f"a loss beyond {-low:.1f} points is ruled out at 95 %"
+    return f"a gain above {high:.1f} and a loss beyond {max(0.0, -low):.1f} points are ruled out at 95 %"
 
 
 def conclusion(contrast: Contrast) -> str:
@@ -113,16 +130,12 @@ def conclusion(contrast: Contrast) -> str:
 def _left_open(m: Measure) -> str:
     """What a result that shows nothing leaves possible."""
     p = m.paired
-    low, high = p.range
     if p.few:
         differ = p.better + p.worse
         found = f"Only {differ} of {p.n} tasks came out differently: too few to say how small a difference would show"
     else:
-        found = f"A true difference below {100 * p.mde:.1f} points would be missed more than one time in five"
-    return (
-        f"{found}; a gain above {max(0.0, 100 * high):.1f} and a loss beyond {max(0.0, -100 * low):.1f} points are "
-        "ruled out at 95 %."
-    )
+        found = f"A true difference below {100 * m.mde_shown:.1f} points would be missed more than one time in five"
+    return f"{found}; {ruled_out(m.range_shown)}."
 
 
 def _other_projects(m: Measure) -> str:
@@ -145,7 +158,8 @@ def _beyond(contrast: Contrast) -> str:
     )
 
 
-def _open_questions(m: Measure, repeats: int) -> str:
+def _open_questions(contrast: Contrast, repeats: int) -> str:
+    m = contrast.resolved
     builds = len(m.by_build)
     if builds == 1:
         return (
@@ -159,4 +173,4 @@ def _open_questions(m: Measure, repeats: int) -> str:
         ranged = f"for new builds too: 95 % {points(low)} to {points(high)}, p {over.p:.3f}"
     else:
         ranged = "all builds and tasks alike"
-    return f"The {builds} builds of the primary arm, {repeats} runs per task each: {each} points; {ranged}."
+    return f"The {builds} builds of {contrast.arm}, {repeats} runs per task each: {each} points; {ranged}."

@@ -115,6 +115,19 @@ def test_the_plan_estimates_from_a_run_and_writes_nothing(experiment):
     assert files() == before
 
 
+def test_without_its_control_nothing_is_claimed_on_part_of_the_tasks(tmp_path):
+    (tmp_path / "bad.py").write_text(BROKEN)
+    asked = ["--experiment", "h1", "--baseline", str(tmp_path / "bad.py"), "--memo_SHA", "no_mem"]
+    out, _ = finish(start(tmp_path, *asked, "--repeats", "1", *TASKS, "--result_dir", "first"), code=1)
+    control, arm = summary(tmp_path)["designs"]
+    assert (control["status"], arm["status"]) == ("design_error", "unfinished")
+    assert arm["reward"] is arm["resolved"] is None and arm["episodes"] == 0
+    assert "the control, failed: nothing can be compared" in arm["error"] and arm["error"] in out
+    finish(start(tmp_path, "--report", "first"))
+    page_html = (tmp_path / "logs/first/report.html").read_text()
+    assert "the control, failed: nothing can be compared" in page_html and "no_mem resolves" not in page_html
+
+
 def test_the_grouped_comparison_is_there_and_labelled(tmp_path):
     split = ["--grouped", "--status", "test", "--train_size", "0", "--repeats", "2"]
     out, _ = run(tmp_path, "grouped", "--experiment", "h1", "--memo_SHA", "claude_md", *split)

@@ -181,3 +181,24 @@ def test_the_plan_counts_the_runs_and_starts_none(tmp_path):
     out, _ = finish(start(tmp_path, *asked))
     assert "5 tasks x 2 orders x 1 repeats x 3 arms = 30, and 16 of first tasks asked again" in out
     assert "smallest rise" in out and not (tmp_path / "logs").exists()
+
+
+def test_without_its_control_nothing_is_claimed_on_part_of_the_orders(tmp_path):
+    """One order at a time, so that the control fails in the first one and the second is not begun."""
+    tasks = write_series(tmp_path / "series.jsonl", 3)
+    (tmp_path / "bad.py").write_text(BROKEN)
+    asked = [
+        "--experiment",
+        "h2",
+        "--project",
+        "smoke",
+        "--baseline",
+        str(tmp_path / "bad.py"),
+        "--orders",
+        "2",
+    ]
+    asked += ["--memo_SHA", "no_mem", "--tasks", str(tasks), "--repeats", "1", "--result_dir", "first"]
+    out, _ = finish(start(tmp_path, *asked, "--batch_max_retrieve_concurrent", "2"), code=1)
+    control, arm = json.loads((tmp_path / "logs/first/summary.json").read_text())["designs"]
+    assert (control["status"], arm["status"], arm["reward"]) == ("design_error", "unfinished", None)
+    assert "the control, failed: nothing can be compared" in arm["error"] and arm["error"] in out

@@ -113,6 +113,25 @@ def test_sentences_claim_a_rise_only_where_there_is_one():
         assert "nan" not in sentence(found, True)
 
 
+def test_what_is_said_of_the_level_holds_for_other_orders_too():
+    """Half of the orders have a memory that solves everything: the tasks alone would show it."""
+    [found] = accumulations(steps(lambda s: even(s) or s.order < 3), seed=0)
+    level = found.level["resolved"]
+    low, high = level.over_builds.interval
+    assert level.paired.p_shown < 0.05 <= level.p_shown and low < 0 < level.paired.interval[0]
+    assert f"(95 % {100 * low:+.1f} to {100 * high:+.1f}, p {level.p_shown:.3f}" in sentence(found, True)
+
+
+def test_a_fall_that_only_the_number_of_arms_makes_doubtful_rules_out_no_rise():
+    [found] = accumulations(steps(lambda s: 1.0 - s.position / 24 if even(s) else 0.0), seed=0)
+    rise = dataclasses.replace(found.rise["resolved"], p_holm=0.06)
+    assert rise.interval[1] < 0
+    doubtful = dataclasses.replace(found, rise={**found.rise, "resolved": rise})
+    assert "Not shown" in sentence(doubtful, False) and "ruled out" not in sentence(doubtful, False)
+    [chance] = accumulations(steps(lambda s: 0.5), seed=0)
+    assert "a rise above" in sentence(chance, True)
+
+
 def test_harm_by_what_is_contradicted_is_counted_where_it_happens():
     [found] = accumulations(steps(lambda s: even(s) and not s.contradicted), seed=0)
     first, relative, against = found.groups

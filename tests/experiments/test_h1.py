@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from core.experiments import grouped
 from core.experiments.contrasts import contrasts, differences
 from core.experiments.h1 import Outcome, blocks, folds, in_turn, write_pairs
-from core.experiments.power import variance_layers
+from core.experiments.power import detectable, variance_layers
 from core.experiments.statistics import paired_t
-from core.report.verdict import sentences
+from core.report.verdict import conclusion, figures, ruled_out, sentences
 from evals.contract import Episode
 
 projects_of_tasks = st.lists(st.sampled_from("abcd"), min_size=2, max_size=30).map(
@@ -175,7 +175,47 @@ def test_a_gain_of_one_lucky_build_is_not_shown():
     [found] = contrasts(made, "arm0", PROJECTS, seed=0)
     assert found.resolved.paired.p_shown < 0.001 and found.resolved.p_shown > 0.05
     [verdict, builds] = sentences([found], "no_mem", "arm0", 2)
-    assert "Not shown" in verdict and "The 3 builds" in builds
+    assert "Not shown" in verdict and "The 3 builds of arm0" in builds
+    # What is said to be ruled out holds for new builds too, and so does the interval.
+    low, high = found.resolved.over_builds.interval
+    assert low < found.resolved.paired.interval[0] < found.resolved.paired.interval[1] < high
+    assert f"95 % {100 * low:+.1f} to {100 * high:+.1f}" in verdict
+    assert f"a gain above {100 * high:.1f} and a loss beyond {-100 * low:.1f} points are ruled out" in verdict
+    missed = detectable(found.resolved.over_builds.se, found.resolved.over_builds.df)
+    assert f"difference below {100 * missed:.1f} points would be missed" in verdict
+
+
+def few_differ(*arms):
+    """A control that resolves 15 of 54 tasks, and arms that resolve so many more and lose so many of those."""
+    control = np.zeros((54, 1, 1), int)
+    control[:15] = 1
+    made = [outcome("no_mem", control, TASKS)]
+    for number, (gained, lost) in enumerate(arms):
+        other = control.copy()
+        other[15 : 15 + gained] = 1
+        other[:lost] = 0
+        made.append(outcome(f"arm{number}", other, TASKS))
+    return contrasts(made, "arm0", PROJECTS, seed=0)
+
+
+def test_bounds_that_hold_0_beside_a_finding_are_said_to_be_wide():
+    [text, _] = sentences(few_differ((6, 0)), "no_mem", "arm0", 1)
+    assert "95 % -6.6 to +22.6 by bounds that are too wide rather than too narrow, since few tasks" in text
+    assert "Shown: on tasks like these arm0 resolves more." in text
+
+
+def test_what_only_the_number_of_arms_makes_doubtful_is_not_ruled_out():
+    """t interval above 0, p .01, but ten arms: the loss stays open, whatever this arm's own interval says."""
+    found = few_differ(*[(1, 1)] * 9, (12, 2))[9]
+    m = found.resolved
+    assert m.paired.p_shown < 0.05 < m.p_holm and m.range_shown[0] > 0
+    said = figures(found) + conclusion(found)
+    assert "not adjusted for the number of comparisons" in said and "Not shown" in said
+    assert (
+        f"a gain above {100 * m.range_shown[1]:.1f} points is ruled out" in said
+        and "a loss beyond" not in said
+    )
+    assert ruled_out((-0.2, -0.1)) == "a loss beyond 20.0 points is ruled out at 95 %"
 
 
 def test_pairs_csv_has_every_run_beside_its_control(tmp_path):

@@ -75,6 +75,16 @@ def test_nothing_is_claimed_by_chance_or_from_one_lucky_search(tmp_path):
     assert "Fewer than three searches" in said(experiment(tmp_path, [0.0]))
 
 
+def test_what_is_ruled_out_holds_for_other_searches_too(tmp_path):
+    found = experiment(tmp_path, [0.6, 0.0, 0.0])
+    m = evolved_against_by_hand(found, PROJECTS, 0, "resolved")
+    low, high = m.over_builds.interval
+    assert low < m.paired.interval[0] and m.paired.interval[1] < high
+    text = said(found)
+    assert f"95 % {100 * low:+.1f} to {100 * high:+.1f}" in text
+    assert f"a gain above {100 * high:.1f} and a loss beyond {-100 * low:.1f} points are ruled out" in text
+
+
 def test_the_promise_of_the_search_stands_beside_what_the_test_kept(tmp_path):
     assert "promised +10.0 points of reward over no memory there and kept +2.0" in said(
         experiment(tmp_path, [0.0] * 3)

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.experiments.power import (
+    Layers,
     minimum_detectable,
+    planned_error,
     power_of,
-    sd_of_task_means,
     tasks_needed,
     variance_layers,
 )
@@ -26,8 +27,9 @@ def test_power_and_minimum_detectable_effect_agree_with_statsmodels():
 
 def test_tasks_needed_follow_millers_formula_where_n_is_large():
     z = 1.959963984540054 + 0.8416212335729143
-    sd = sd_of_task_means(0.04, 0.16, 3, 0.16, 5)
-    assert sd**2 == pytest.approx(0.04 + 0.16 / 3 + 0.16 / 5)
+    se, df = planned_error(Layers(0.04, 0.0, 0.0, 0.32, math.nan, math.nan), 100, 1, 4)
+    assert (se, df) == (pytest.approx(math.sqrt((0.04 + 0.32 / 4) / 100)), 99)
+    sd = 10 * se
     assert tasks_needed(0.02, sd) == pytest.approx((z * sd / 0.02) ** 2, rel=0.005)
     with pytest.raises(ValueError, match="effect of 0"):
         tasks_needed(0.0, sd)
@@ -77,6 +79,19 @@ def test_a_build_that_moves_all_tasks_widens_the_error_and_costs_degrees_of_free
     assert variance_layers(moved).df < 3
     # The tasks alone do not see it: their means are shifted all alike.
     assert paired_t(moved.mean(axis=(1, 2))).se == pytest.approx(paired_t(still.mean(axis=(1, 2))).se)
+
+
+@pytest.mark.parametrize("builds", [1, 3])
+def test_a_planned_error_is_the_mean_of_those_that_experiments_find(builds):
+    parts, rng = (0.5, 0.1, 0.2, 0.8), np.random.default_rng(4)
+    shape = (40, builds, 2)
+    found = [variance_layers(layered(rng, shape, *parts)) for _ in range(400)]
+    se, df = planned_error(Layers(*parts, math.nan, math.nan), *shape)
+    assert se**2 == pytest.approx(np.mean([layers.se**2 for layers in found]), rel=0.1)
+    assert df == 39 if builds == 1 else 2 < df < 4
+    # What a pilot could not tell counts for nothing.
+    blind = Layers(0.5, math.nan, math.nan, 0.8, math.nan, math.nan)
+    assert planned_error(blind, *shape) == planned_error(Layers(0.5, 0, 0, 0.8, 0, 0), *shape)
 
 
 def test_variance_layers_need_three_axes_and_two_tasks():

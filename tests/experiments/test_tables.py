@@ -42,5 +42,27 @@ def test_a_clear_difference_is_named_with_its_direction(capsys, resolved, word):
     assert f"{word} tasks resolved" in out
 
 
+def test_one_of_many_designs_has_to_show_more_than_one_alone(capsys):
+    """Six tasks gained and none lost: p .031 alone. Of eight designs without effect one has that in every fifth
+    comparison."""
+    alone = printed(capsys, row("no_mem", 5), row("memory", 11))
+    assert "more tasks resolved" in alone and "Holm" not in alone
+    assert "by bounds that are too wide rather than too narrow, since few tasks differ" in alone
+    among = printed(capsys, row("no_mem", 5), row("memory", 11), *(row(f"d{i}", 5) for i in range(7)))
+    assert among.count("no difference is shown") == 8 and "for all designs compared 0.250 (Holm)" in among
+    assert "p (Holm)" in among
+    clear = printed(capsys, row("no_mem", 5), row("memory", 24), *(row(f"d{i}", 5) for i in range(7)))
+    assert clear.count("more tasks resolved") == 1 and clear.count("no difference is shown") == 7
+
+
+def test_designs_that_failed_are_no_comparisons_to_adjust_for():
+    failed = [Row(f"bad{i}", "design_error", [], None, "broke", 0, 0.0) for i in range(5)]
+    projects = {task: f"p{i % 4}" for i, task in enumerate(TASKS)}
+    rows = with_pairs([row("no_mem", 5), *failed, row("memory", 11), row("same", 5)], projects, seed=0)
+    assert rows[-2].p_holm == pytest.approx(2 * rows[-2].versus.p_shown)
+    assert rows[-2].p_holm_resolved == rows[-2].p_shown_resolved == pytest.approx(2 / 2**5)
+    assert rows[1].p_holm is rows[0].p_holm is None
+
+
 def test_a_p_that_does_not_exist_is_a_dash():
     assert tables.p_value(math.nan) == "-" and tables.p_value(np.float64(0.25)) == "0.250"

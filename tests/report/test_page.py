@@ -8,6 +8,7 @@ import html
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -77,6 +78,44 @@ def test_an_evaluation_says_what_it_shows_and_on_what_it_stands(tmp_path):
     assert "Offline model." in text and "no language model" in text
     assert page_html.index('id="verdict"') < page_html.index('id="scores"') < page_html.index('id="episodes"')
     assert "Reward over steps" not in text
+
+
+def test_many_designs_against_one_are_adjusted_for_and_those_of_a_search_are_no_evidence(tmp_path):
+    one = html_of(make_run(tmp_path / "one", tasks=24))
+    assert "(Holm)" not in text_of(one)
+    folder = make_run(tmp_path / "many", designs=("no_mem", "claude_md", "expel", "awm"), tasks=24)
+    many = html_of(folder)
+    assert many.count('<th scope="col">p (Holm)</th>') == 2 and "a claim goes by it" in text_of(many)
+    rows = load_report(folder).standing.rows
+    first = min(rows[1:], key=lambda row: row.versus.p_shown)
+    assert first.p_holm == pytest.approx(3 * first.versus.p_shown) and f"<td>{first.p_holm:.3f}</td>" in many
+    assert f"for all designs compared {rows[1].p_holm_resolved:.3f} (Holm)" in text_of(many)
+    table = many[many.index('id="scores"') :]
+    head, body = re.findall(r"<tr>(.*?)</tr>", table, re.S)[1:3]
+    assert body.count("<td") == 4 + head.count("<th") + 3
+    search = html_of(make_evolution(tmp_path / "search"))
+    assert "p (Holm)" not in search and "Here p is not adjusted and no evidence:" in text_of(search)
+    assert "no evidence:" not in text_of(many)
+
+
+def test_arms_that_were_left_unfinished_have_no_score(tmp_path):
+    """As a run leaves them whose control failed in its first fold."""
+    folder = make_run(tmp_path / "run", "h1", ("bad", "claude_md"), tasks=18)
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["designs"][1] |= {"status": "unfinished", "error": "bad, the control, failed: <nothing> compared"}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    shutil.rmtree(folder / "evaluations/claude_md_1b_1")
+    shutil.rmtree(folder / "evaluations/bad_1b_1")
+    result = {"status": "design_error", "error": "ValueError: cannot learn"}
+    (folder / "evaluations/bad_1a_1/result.json").write_text(json.dumps(result))
+    report = load_report(folder)
+    assert [(row.status, row.score) for row in report.standing.rows] == [
+        ("design_error", None),
+        ("unfinished", None),
+    ]
+    text = text_of(html_of(folder))
+    assert "bad failed and has no score." in text and "bad, the control, failed: <nothing> compared" in text
+    assert "nothing can be concluded" in text
 
 
 def test_h1_has_the_sentences_of_the_experiment(tmp_path):

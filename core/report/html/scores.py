@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +10,7 @@ from core.experiments.evaluate import Row
 from core.experiments.statistics import Paired
 from core.report.html.report import Report
 from core.report.html.templating import fill, half
-from core.report.tables import p_value, percent, points, short
+from core.report.tables import interval, p_value, percent, points, short
 
 ID, TITLE = "scores", "Scores"
 
@@ -21,11 +20,16 @@ def render(report: Report) -> Markup | None:
     if not rows:
         return None
     compared = any(row.versus for row in rows)
+    # An evolution chose its designs by these very scores: no adjustment for their number mends that.
+    chosen = report.run.kind == "evolve"
     return fill(
         "scores",
         lines=[_line(row, row is rows[0] and report.run.control is not None) for row in rows],
         control=report.run.control if compared else None,
         some=bool(report.run.records) and len({row.score.n_tasks for row in rows if row.score}) > 1,
+        adjusted=not chosen and any(row.p_holm is not None for row in rows),
+        chosen=chosen and compared,
+        experiment=report.run.kind in ("h1", "h2", "h3") and compared,
         priced=any(row.usd != 0 for row in rows),
     )
 
@@ -41,7 +45,7 @@ def _line(row: Row, is_control: bool) -> dict[str, Any]:
         "reward": f"{s.reward:.3f}" if s else None,
         "se": half(s.reward_se) if s else "",
         "resolved": percent(s.resolved) if s else "",
-        "paired": [_paired(pair) for pair in (row.versus, row.versus_resolved)],
+        "paired": [_paired(row.versus, row.p_holm), _paired(row.versus_resolved, row.p_holm_resolved)],
         "memory_tokens": f"{row.memory_tokens:.0f}" if ran else "",
         "memory_calls": f"{row.memory_calls:.1f}" if ran else "",
         "memory_seconds": f"{row.memory_seconds:.2f}" if ran else "",
@@ -52,14 +56,14 @@ def _line(row: Row, is_control: bool) -> dict[str, Any]:
     }
 
 
-def _paired(pair: Paired | None) -> dict[str, str] | None:
+def _paired(pair: Paired | None, p_holm: float | None) -> dict[str, str] | None:
     if pair is None:
         return None
-    low, high = pair.range
     return {
         "delta": points(pair.delta),
-        "interval": "-" if math.isnan(low) else f"{points(low)} to {points(high)}",
+        "interval": interval(pair.range),
         "p": p_value(pair.p),
         "p_flip": p_value(pair.p_permutation),
+        "p_holm": "" if p_holm is None else p_value(p_holm),
         "worse": f"{pair.worse} of {pair.n}",
     }

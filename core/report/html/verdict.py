@@ -30,15 +30,18 @@ def _sentences(report: Report) -> list[str]:
         return _unfinished(report)
     if run.kind in ("h2", "h3"):
         said = run.summary.get("said")
-        return [str(line) for line in said] if isinstance(said, list) else ["Nothing was concluded."]
+        lines = [str(line) for line in said] if isinstance(said, list) else []
+        return lines or [*failed, "Nothing was concluded."]
     if not any(row.score for row in standing.rows):
         return [*failed, "Nothing was scored: nothing can be concluded."]
     if standing.contrasts:
         primary = standing.rows[1].design
         return [*failed, *sentences(standing.contrasts, standing.rows[0].design, primary, _repeats(report))]
     control = standing.rows[0]
+    if control.score is None:
+        return [*failed, f"{control.design}, the control, has no score: nothing is compared."]
     if run.options.get("grouped"):
-        arms = [row for row in standing.rows[1:] if row.score and control.score]
+        arms = [row for row in standing.rows[1:] if row.score]
         return failed + [
             sentence(r.design, control.design, compare(r.episodes, control.episodes), _repeats(report))
             for r in arms
