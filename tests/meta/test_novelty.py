@@ -118,3 +118,21 @@ def test_what_hands_out_the_same_texts_is_sent_back_once(new_archive, monkeypatc
     scored = (content_sha(alike), "eval") in evaluator.calls
     assert scored == insists and (child.sha == content_sha(alike)) == insists
     assert child.status == "ok"
+
+
+@pytest.mark.parametrize("deep", ["x = " + "a + " * 5000 + "a\n", IDEA + "\ny = " + "-" * 1500 + "1\n"])
+def test_a_reply_nested_too_deeply_is_a_failed_design_and_no_end_of_the_search(
+    new_archive, monkeypatch, deep
+):
+    """The first one Python cannot parse, the second one it can."""
+
+    def answer(purpose: str, number: int, text: str) -> str | None:
+        return None if purpose == "analyze" else deep
+
+    Model(monkeypatch, answer)
+    archive = new_archive("deep")
+    evolve(archive, concurrent=1, parents=1)
+    steps = [p for p in archive.proposals if p.step]
+    assert len(steps) == 2 and all(p.end is not None for p in steps)
+    if deep.startswith("x"):
+        assert "too deeply nested" in steps[0].reason
