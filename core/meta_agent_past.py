@@ -135,7 +135,9 @@ def tried_section(ideas: Sequence[Tried]) -> str:
         lines.append(f"and {len(rest) - EARLIER_DESIGNS} before those")
     turned_down = [one for one in ideas if one.status == "turned down"][-LATEST_DESIGNS:]
     if turned_down:
-        lines.append("\n# Turned down before they were scored\nNot to be proposed again as they were.")
+        lines.append(
+            "\n# Turned down before they were scored\nNot to be proposed again as they were, unless the reason says so."
+        )
         lines += [f"- {one.sha}: {one.note[:NOTE_CHARS]}" for one in turned_down]
     return "# Designs already tried\n" + "\n".join(lines)
 
