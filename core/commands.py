@@ -23,7 +23,7 @@ from core.gateway.preflight import ProviderDown, check_models
 from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
-from core.next_commands import evolve_on_command, test_command
+from core.next_commands import evolve_on_command, score_command
 from core.options import MEMO_ARCHIVE, Options, UsageError, log_dir
 from core.pareto import design_points, front
 from core.preview import episodes_of, expected, refuse_unknown_cost, refuse_unknown_price
@@ -329,7 +329,7 @@ def _evolution_notes(run: Run, archive: Memo_Manager) -> list[str]:
     return [
         "Rewards are means over the training tasks that chose these designs: the best one is flattered by that.",
         "What to do next:",
-        f"  score the best on unseen tasks  {test_command(run.options, best.sha)}",
+        f"  score the best on unseen tasks  {score_command(run.options, best.sha)}",
         f"  read it                         {archive.path(best)}",
         f"  evolve on from here             {evolve_on_command(run.options, run.folder / 'archive.json')}",
     ]

@@ -21,7 +21,7 @@ HOW_TASKS_ARE_RUN = (
 )
 
 
-def test_command(options: Options, sha: str) -> str:
+def score_command(options: Options, sha: str) -> str:
     """Scores a design of this search on the tasks that had no part in choosing it."""
     return f"python run_main.py --status test --memo_SHA {NO_MEMORY},{sha}{same_tasks(options)}"
 

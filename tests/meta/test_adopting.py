@@ -10,8 +10,7 @@ import pytest
 import run_main
 from core.adopting import adoption_problem
 from core.commands import _check_checkpoint
-from core.next_commands import evolve_on_command
-from core.next_commands import test_command as tested_by
+from core.next_commands import evolve_on_command, score_command
 from core.options import UsageError
 from core.run import split_of, tasks_of
 
@@ -81,9 +80,9 @@ def test_the_command_line_refuses_before_anything_is_written(new_archive):
 def test_printed_commands_take_up_the_same_tasks():
     given = ["--train_size", "40", "--update_size", "5", "--repeats", "2", "--memory_tokens", "900"]
     options = options_of(*given)
-    for command in (tested_by(options, "abcd1234"), evolve_on_command(options, "logs/a b/archive.json")):
+    for command in (score_command(options, "abcd1234"), evolve_on_command(options, "logs/a b/archive.json")):
         words = shlex.split(command)
         again = options_of(*words[2:])
         for name in ("tasks", "train_size", "update_size", "repeats", "memory_tokens"):
             assert getattr(again, name) == getattr(options, name)
-    assert tested_by(options_of(), "abcd1234").endswith("--memo_SHA no_mem,abcd1234")
+    assert score_command(options_of(), "abcd1234").endswith("--memo_SHA no_mem,abcd1234")
