@@ -90,7 +90,16 @@ class Known:
         note = first_sentence(self._archive.source(record))
         if record.error is not None:
             note += " It failed: " + _last_line(record.error)
-        return Tried(record.sha, record.status, record.reward, note, record.hypothesis, record.compared)
+        return Tried(
+            record.sha,
+            record.status,
+            record.reward,
+            note,
+            record.hypothesis,
+            record.compared,
+            record.judged,
+            record.memory_tokens,
+        )
 
 
 def as_read(text: str) -> str:

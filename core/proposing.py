@@ -279,9 +279,18 @@ class Proposer:
             origin=origin,
             examples=self._archive.examples(record),
             tried=known.tried,
+            memory_tokens=record.memory_tokens,
             children=[self._child(r) for r in known.records if r.parent == record.sha and r.status == "ok"],
         )
 
     def _child(self, record: Record) -> Child:
         change = record.compared.difference if record.compared else record.improve_score or 0.0
-        return Child(record.sha, self._archive.source(record), change, record.hypothesis, record.compared)
+        return Child(
+            record.sha,
+            self._archive.source(record),
+            change,
+            record.hypothesis,
+            record.compared,
+            record.judged,
+            record.memory_tokens,
+        )
