@@ -111,6 +111,8 @@ def options_from(args: argparse.Namespace) -> Options:
         if kind != its_own and getattr(args, name) != parser().get_default(name):
             raise UsageError(f"--{name} goes with --experiment {its_own}")
     if kind in ("evolve", "h3"):
+        if args.update_task == "test":
+            raise UsageError("--update_task test goes with --memo_SHA: designs evolve without the test half")
         if args.evaluation == "race" and args.rollout_type == "sequential":
             raise UsageError(
                 "--evaluation race goes with --rollout_type batched: a memory that learns on needs all tasks"

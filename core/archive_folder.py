@@ -24,7 +24,8 @@ FAILURE_CHARS = 4_000
 
 README = """\
 # The archive of memory designs
-- `designs.csv`: all designs, one a line: parents, scores, tokens of memory text, hypothesis and what came of it.
+- `designs.csv`: all designs, one a line: parents, scores, tokens of memory text, USD of a run if known,
+  how a race ended, hypothesis and what came of it.
 - `hypotheses.md`: what every change was meant to improve, and whether it did; those that held first.
 - `designs/SHA/design.py`: the source. Folders are kept of {kept} of {all} designs.
 - `designs/SHA/about.md`: its score and origin, and what became of its rewrites.
@@ -93,11 +94,11 @@ def _about(case: Case, record: Record) -> str:
     if record.hypothesis is not None:
         origin += f"\nHypothesis: {record.hypothesis}"
     if record.compared is not None:
-        origin += f"\nAgainst its parent, task by task: {record.compared}"
-    tokens = record.memory_tokens
-    size = "" if tokens is None else f"\ntokens of memory text, mean: {tokens:.0f}"
+        origin += f"\nAgainst its parent, mean difference paired by task: {record.compared}"
+    if record.judged is not None:
+        origin += f"\nThe race against its parent ended with {record.judged}"
     return (
-        f"{score_section(case)}{size}\n\n# Origin\n{origin}\n\n"
+        f"{score_section(case)}\n\n# Origin\n{origin}\n\n"
         f"{children_section(case.sha, case.source, case.children)}\n"
     )
 
@@ -128,7 +129,7 @@ def _designs(records: Sequence[Record]) -> str:
         "resolved",
         "memory_tokens",
     ]
-    columns += ["against_parent", "verdict", "hypothesis"]
+    columns += ["usd_of_run", "against_parent", "verdict", "judged", "hypothesis"]
     rows = []
     for r in records:
         found = r.compared
@@ -136,8 +137,9 @@ def _designs(records: Sequence[Record]) -> str:
             [r.sha, r.parent or "", r.second or "", r.way, r.step, r.status]
             + ["" if value is None else f"{value:.4f}" for value in (r.reward, r.resolved)]
             + ["" if r.memory_tokens is None else f"{r.memory_tokens:.0f}"]
+            + ["" if r.usd is None else f"{r.usd:.6f}"]
             + ([f"{found.difference:+.4f}", found.verdict] if found else ["", ""])
-            + [r.hypothesis or ""]
+            + [r.judged or "", r.hypothesis or ""]
         )
     return _csv([columns, *rows])
 
@@ -152,8 +154,12 @@ def _hypotheses(designs: Sequence[Tried]) -> str:
     order = {"better": 0, "not decided": 1, "worse": 2}
     compared = [one for one in designs if one.hypothesis is not None and one.compared is not None]
     compared.sort(key=lambda one: (order[one.compared.verdict], -one.compared.difference))
-    lines = [f"- {one.sha}: {one.hypothesis} -> {one.compared}" for one in compared]
+    lines = [f"- {one.sha}: {one.hypothesis} -> {one.compared}{_ended(one)}" for one in compared]
     return "# Hypotheses, and what came of them\n" + "\n".join(lines or ["None was compared yet."]) + "\n"
+
+
+def _ended(one: Tried) -> str:
+    return "" if one.judged is None else f"; its race: {one.judged}"
 
 
 def _some(examples: Sequence[dict]) -> list[dict]:

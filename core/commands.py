@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.adopting import adoption_problem
 from core.design_file import Design, DesignError
 from core.eval_in_container import InfraError
 from core.experiments import grouped, h1, h2, h3
@@ -22,7 +23,8 @@ from core.gateway.preflight import ProviderDown, check_models
 from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded, StepStarted
-from core.options import DEFAULT_TASKS, MEMO_ARCHIVE, Options, UsageError, log_dir
+from core.next_commands import evolve_on_command, score_command
+from core.options import MEMO_ARCHIVE, Options, UsageError, log_dir
 from core.pareto import design_points, front
 from core.preview import episodes_of, expected, refuse_unknown_cost, refuse_unknown_price
 from core.progress import Progress
@@ -34,6 +36,7 @@ from core.report.promises import CAUTION, promises_table
 from core.report.write import leave_report
 from core.run import Run, find_design, gateway_settings, open_run, split_of, state_of, tasks_of
 from core.saved_memory import check_memories, save_memories
+from envs_archive.coding.tasks import Task, split_tasks
 from evals.utils import gateway_client
 from evals.utils.sandbox import NO_BOUNDARY, SandboxKind, SandboxUnavailable, probe
 
@@ -68,7 +71,7 @@ async def execute(options: Options, resume: bool = False, plan: str | None = Non
         split_of(options, tasks)
     check_memories(options, designs, tasks)
     if options.history_ckpt_path is not None and inputs.history is None:
-        _check_checkpoint(options)
+        _check_checkpoint(options, tasks)
     if plan is not None:
         labels = [design.sha for design in designs]
         pilot = read_pilot(plan, labels[1:], options.kind) if plan else None
@@ -138,7 +141,7 @@ async def _stopped(run: Run, error: Exception) -> int:
     return EXIT_FAILED
 
 
-def _check_checkpoint(options: Options) -> None:
+def _check_checkpoint(options: Options, tasks: dict[str, Task]) -> None:
     path = Path(options.history_ckpt_path)
     path = path / "archive.json" if path.is_dir() else path
     if path.name != "archive.json" or not path.is_file():
@@ -146,9 +149,13 @@ def _check_checkpoint(options: Options) -> None:
             f"--history_ckpt_path takes another run's archive.json, not {options.history_ckpt_path}"
         )
     try:
-        Memo_Manager.load(path.parent, MEMO_ARCHIVE / options.task_type)
+        archive = Memo_Manager.load(path.parent, MEMO_ARCHIVE / options.task_type)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    unseen = [task for half in split_tasks(list(tasks), "test", options.train_size) for task in half]
+    problem = adoption_problem(archive, split_of(options, tasks).retrieve, unseen, tasks)
+    if problem:
+        raise UsageError(f"--history_ckpt_path {options.history_ckpt_path}: {problem}")
 
 
 def sandbox_of(options: Options) -> SandboxKind:
@@ -320,14 +327,12 @@ def _evolution_notes(run: Run, archive: Memo_Manager) -> list[str]:
     best = archive.best(run.options.objective)
     if best is None:
         return ["No design could be scored; the reasons are in the last column."]
-    archive_file, own = run.folder / "archive.json", run.options.tasks != DEFAULT_TASKS
-    which = f" --tasks {run.options.tasks} --train_size {run.options.train_size}" if own else ""
     return [
         "Rewards are means over the training tasks that chose these designs: the best one is flattered by that.",
         "What to do next:",
-        f"  score the best on unseen tasks  python run_main.py --status test --memo_SHA no_mem,{best.sha}{which}",
+        f"  score the best on unseen tasks  {score_command(run.options, best.sha)}",
         f"  read it                         {archive.path(best)}",
-        f"  evolve on from here             python run_main.py --history_ckpt_path {archive_file}{which}",
+        f"  evolve on from here             {evolve_on_command(run.options, run.folder / 'archive.json')}",
     ]
 
 

@@ -19,6 +19,10 @@ EXTENDED = "extended"
 """Before a design and a colon: its agent works with the extended action space, whatever the run's is."""
 
 
+TOO_DEEP = (RecursionError, MemoryError)
+"""What Python's parser raises for a source that is nested deeper than it can read."""
+
+
 class DesignError(ValueError):
     """A design that cannot be used; the message is one line, ready for the user."""
 
@@ -66,6 +70,8 @@ def source_problem(source: str, name: str = "design") -> str | None:
         return f"{name}:{error.lineno or 1}: syntax error: {error.msg}"
     except ValueError as error:  # null bytes
         return f"{name}:1: {error}"
+    except TOO_DEEP:
+        return f"{name}: too deeply nested for Python: split long chains of operators, calls or elif"
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     names = {BASE_CLASS} | {
         alias.asname

@@ -38,6 +38,8 @@ class Tried:
     note: str
     hypothesis: str | None = None
     compared: Compared | None = None
+    judged: str | None = None
+    memory_tokens: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Child:
     change: float
     hypothesis: str | None = None
     compared: Compared | None = None
+    judged: str | None = None
+    memory_tokens: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,9 @@ def children_section(parent: str, source: str, children: Sequence[Child]) -> str
     parts = [f"# What became of its rewrites\n{len(children)} were scored; best first, then the worst."]
     for child in shown:
         parts.append(
-            f"## Rewrite {child.sha}: {child.change:+.4f} against {parent}\n"
+            f"## Rewrite {child.sha}: {child.change:+.4f} against {parent}{tokens_line(child.memory_tokens)}\n"
             f"{_meant(child.hypothesis, child.compared)}"
+            f"{_raced(child.judged)}"
             f"{fenced(_changed(source, child.source), 'diff')}"
         )
     return "\n".join(parts)
@@ -135,7 +140,9 @@ def tried_section(ideas: Sequence[Tried]) -> str:
         lines.append(f"and {len(rest) - EARLIER_DESIGNS} before those")
     turned_down = [one for one in ideas if one.status == "turned down"][-LATEST_DESIGNS:]
     if turned_down:
-        lines.append("\n# Turned down before they were scored\nNot to be proposed again as they were.")
+        lines.append(
+            "\n# Turned down before they were scored\nNot to be proposed again as they were, unless the reason says so."
+        )
         lines += [f"- {one.sha}: {one.note[:NOTE_CHARS]}" for one in turned_down]
     return "# Designs already tried\n" + "\n".join(lines)
 
@@ -159,12 +166,29 @@ def _line(one: Tried) -> str:
     line = f"- {one.sha} ({score}): {one.note[:NOTE_CHARS]}"
     if one.hypothesis is not None:
         line += f" Hypothesis: {one.hypothesis}"
-    return line if one.compared is None else f"{line} Against its parent {one.compared}."
+    if one.compared is not None:
+        line += f" Against its parent {one.compared}."
+    if one.judged is not None:
+        line += f" {_raced(one.judged).strip()}."
+    return line if one.memory_tokens is None else f"{line} Memory text: {one.memory_tokens:.0f} tokens."
+
+
+def tokens_line(memory_tokens: float | None) -> str:
+    """What a design's memory text takes of the prompt, as a line of its own; empty when it is not known."""
+    return "" if memory_tokens is None else f"\ntokens of memory text, mean: {memory_tokens:.0f}"
+
+
+def _raced(judged: str | None) -> str:
+    return "" if judged is None else f"The race against its parent ended with {judged}\n"
 
 
 def _meant(hypothesis: str | None, compared: Compared | None) -> str:
     stated = "" if hypothesis is None else f"Hypothesis: {hypothesis}\n"
-    return stated if compared is None else f"{stated}Against its parent, task by task: {compared}\n"
+    return (
+        stated
+        if compared is None
+        else f"{stated}Against its parent, mean difference paired by task: {compared}\n"
+    )
 
 
 def _changed(before: str, after: str) -> str:

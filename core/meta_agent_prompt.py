@@ -25,6 +25,7 @@ from core.meta_agent_past import (
     fenced,
     origin_section,
     second_section,
+    tokens_line,
     tried_section,
 )
 from core.selection import Way
@@ -130,8 +131,8 @@ The successor is to combine this design with the second one, which is shown too:
 better and is worth keeping, and what neither needs."""
 
 HYPOTHESIS = """\
-Before the fence write one line `Hypothesis: ...`: what the change should improve, on which tasks, and why. It is
-checked against the scores, task by task, and kept with the design."""
+Before the fence write one line `Hypothesis: ...`: what the change should improve, on which tasks, and why. What is
+checked is the mean difference to its parent's scores, paired by task; that is kept with the design."""
 
 GENERATE = f"""\
 # Your task
@@ -244,6 +245,7 @@ class Case:
     tried: Sequence[Tried]
     children: Sequence[Child] = ()
     second: Second | None = None
+    memory_tokens: float | None = None
 
 
 def analyze_prompt(case: Case, hints: Hints) -> Prompt:
@@ -372,6 +374,7 @@ def score_section(case: Case) -> str:
     return (
         f"# Score\nreward: {case.reward:.4f}{error} over {case.tasks} tasks\nresolved: {case.resolved:.4f}\n"
         f"reward without memory: {case.no_memo_reward:.4f}"
+        f"{tokens_line(case.memory_tokens)}"
     )
 
 

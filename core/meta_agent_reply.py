@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.design_file import TOO_DEEP
 from envs_archive.coding.file_actions import occurrences
 
 HYPOTHESIS_CHARS = 300
@@ -99,6 +100,6 @@ def _normal(source: str) -> str:
 def _parses(source: str) -> bool:
     try:
         ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, *TOO_DEEP):
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 
 from core.design_file import NO_MEMORY, content_sha, file_name
@@ -10,6 +11,9 @@ from core.meta_agent_past import Tried, first_sentence
 from core.program_key import program_key
 from core.records import Attempt, Proposal, Record
 
+_HEADING = re.compile(r"\s*(?:#{1,6}\s.*|(\*\*|__)[^*_]+\1:?)\s*$")
+_MARKS = re.compile(r"^\s*(?:(?:[-*+\u2022>]|\d+[.)])\s+)+")
+_EMPHASIS = re.compile(r"\*\*|`+")
 DIFFER = "It must differ from the designs tried."
 
 
@@ -22,9 +26,15 @@ class Known:
         designs = {r.content for r in self.records}
         entered = archive.proposals[: proposal.known]
         attempts = [a for r in self.records for a in r.attempts] + [a for p in entered for a in p.attempts]
-        self._turned_down = {
-            a.content: a for a in attempts if a.error is not None and a.content not in designs
-        }
+        self._turned_down: dict[str, Attempt] = {}
+        for a in attempts:
+            # What was only asked whether it is meant does not hide why it failed when it came again.
+            if (
+                a.error is not None
+                and a.content not in designs
+                and not (a.alike and a.content in self._turned_down)
+            ):
+                self._turned_down[a.content] = a
 
     @cached_property
     def tried(self) -> list[Tried]:
@@ -50,7 +60,7 @@ class Known:
             return None
         if key in self._programs:
             return f"This is the program of {self._programs[key]} under other names, comments or formatting. {DIFFER}"
-        for attempt in self._turned_down.values():
+        for attempt in (a for a in self._turned_down.values() if not a.alike):
             if content == attempt.content or program_key(self._source(attempt) or "") == key:
                 return f"This program was tried before and turned down:\n{attempt.error}"
         return None
@@ -80,7 +90,25 @@ class Known:
         note = first_sentence(self._archive.source(record))
         if record.error is not None:
             note += " It failed: " + _last_line(record.error)
-        return Tried(record.sha, record.status, record.reward, note, record.hypothesis, record.compared)
+        return Tried(
+            record.sha,
+            record.status,
+            record.reward,
+            note,
+            record.hypothesis,
+            record.compared,
+            record.judged,
+            record.memory_tokens,
+        )
+
+
+def as_read(text: str) -> str:
+    """A memory text without what an agent hardly reads: lines that are only a heading (``#`` or bold), list and quote
+    marks before a line, emphasis and code marks, punctuation at its end, upper case, white space. Other punctuation
+    stays: in code it makes the difference."""
+    lines = (_MARKS.sub("", line) for line in text.casefold().splitlines() if not _HEADING.match(line))
+    words = (" ".join(_EMPHASIS.sub("", line).split()).rstrip(".:;,! ") for line in lines)
+    return "\n".join(line for line in words if line)
 
 
 def _last_line(error: str) -> str:

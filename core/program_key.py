@@ -6,14 +6,19 @@ file, and private attributes. Where a name could be seen from outside it stays: 
 that something is passed to by name, attributes that also occur as a string. A file that looks at its own names
 (``eval``, ``globals``, ...) keeps all of them. So equal keys mean the same program, and one program may still have two
 keys.
+
+Nothing here recurses: a tree may be as deep as Python's parser can make it (hundreds of ``elif``, thousands of ``+``).
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
+
+from core.design_file import TOO_DEEP
 
 LOOKS_AT_NAMES = frozenset(
     {
@@ -36,17 +41,34 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 @lru_cache(maxsize=1024)
 def program_key(source: str) -> str | None:
-    """16 hex digits, the same for sources that are the same program; None for one that does not parse."""
+    """16 hex digits, the same for sources that are the same program; None for one that does not parse, or is
+    nested too deeply for that."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, *TOO_DEEP):
         return None
     mentioned = {getattr(n, "id", None) or getattr(n, "attr", None) for n in ast.walk(tree)}
     if "__doc__" not in mentioned:
         _strip(tree)
     if not mentioned & LOOKS_AT_NAMES:
-        tree = _Numbering(tree).visit(tree)
-    return hashlib.sha256(ast.dump(tree).encode("utf-8")).hexdigest()[:16]
+        _Numbering(tree).number(tree)
+    return hashlib.sha256("\n".join(_written(tree)).encode("utf-8")).hexdigest()[:16]
+
+
+def _written(tree: ast.AST) -> Iterator[str]:
+    """A tree as text: of each node its type and then its fields, whose number the type says; of a list its length
+    first."""
+    left: list[Any] = [tree]
+    while left:
+        item = left.pop()
+        if isinstance(item, ast.AST):
+            yield type(item).__name__
+            left += [getattr(item, name, None) for name in reversed(item._fields)]
+        elif isinstance(item, list):
+            yield f"[{len(item)}"
+            left += reversed(item)
+        else:  # a whole number may have more digits than Python writes in the decimal system
+            yield hex(item) if type(item) is int else repr(item)
 
 
 def _strip(tree: ast.Module) -> None:
@@ -67,8 +89,12 @@ def _says_nothing(node: ast.stmt) -> bool:
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
-class _Numbering(ast.NodeTransformer):
-    """Numbers the names that only the file can see."""
+class _Numbering:
+    """Numbers the names that only the file can see.
+
+    Each ``visit_`` method changes its node in place, and gives the nodes to visit next one at a time: what it does
+    between them is done when those before are finished with all that is in them.
+    """
 
     def __init__(self, tree: ast.Module) -> None:
         nodes = list(ast.walk(tree))
@@ -83,6 +109,16 @@ class _Numbering(ast.NodeTransformer):
         self._scopes: list[dict[str, str]] = [self._numbered(top)]
         self._around_class: list[dict[str, str]] | None = None
 
+    def number(self, tree: ast.AST) -> None:
+        under_way = [iter([tree])]
+        while under_way:
+            node = next(under_way[-1], None)
+            if node is None:
+                under_way.pop()
+            else:
+                visit = getattr(self, f"visit_{type(node).__name__}", ast.iter_child_nodes)
+                under_way.append(iter(visit(node)))
+
     def _next(self) -> str:
         self._count += 1
         return f"n{self._count}"
@@ -93,66 +129,61 @@ class _Numbering(ast.NodeTransformer):
     def _named(self, name: str) -> str:
         return next((scope[name] for scope in reversed(self._scopes) if name in scope), name)
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:
+    def visit_Name(self, node: ast.Name) -> Iterable[ast.AST]:
         node.id = self._named(node.id)
-        return node
+        return ()
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        self.generic_visit(node)
+    def visit_Attribute(self, node: ast.Attribute) -> Iterable[ast.AST]:
         node.attr = self._attributes.get(node.attr, node.attr)
-        return node
+        return (node.value,)
 
-    def visit_Global(self, node: ast.Global | ast.Nonlocal) -> ast.AST:
+    def visit_Global(self, node: ast.Global | ast.Nonlocal) -> Iterable[ast.AST]:
         node.names = [self._named(name) for name in node.names]
-        return node
+        return ()
 
     visit_Nonlocal = visit_Global
 
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Iterable[ast.AST]:
         node.name = node.name and self._named(node.name)
-        return self.generic_visit(node)
+        return ast.iter_child_nodes(node)
 
-    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> ast.AST:
+    def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar) -> Iterable[ast.AST]:
         node.name = node.name and self._named(node.name)
-        return self.generic_visit(node)
+        return ast.iter_child_nodes(node)
 
     visit_MatchStar = visit_MatchAs
 
-    def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> Iterable[ast.AST]:
         node.rest = node.rest and self._named(node.rest)
-        return self.generic_visit(node)
+        return ast.iter_child_nodes(node)
 
-    def visit_arg(self, node: ast.arg) -> ast.AST:
+    def visit_arg(self, node: ast.arg) -> Iterable[ast.AST]:
         node.arg = self._named(node.arg)
-        return node
+        return ()
 
-    def visit_alias(self, node: ast.alias) -> ast.AST:
+    def visit_alias(self, node: ast.alias) -> Iterable[ast.AST]:
         if node.asname:
             node.asname = self._named(node.asname)
-        return node
+        return ()
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+    def visit_ClassDef(self, node: ast.ClassDef) -> Iterator[ast.AST]:
         node.name = self._named(node.name)
         # Names of the body are attributes; they are numbered as those are, and methods do not see them.
         members = {name: self._attributes.get(name, name) for name in _bound(node.body)}
-        node.bases = [self.visit(base) for base in node.bases]
-        node.keywords = [self.visit(keyword) for keyword in node.keywords]
-        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        yield from [*node.bases, *node.keywords, *node.decorator_list]
         here, around = self._scopes, self._around_class
         self._scopes, self._around_class = [*here, members], here
-        node.body = [self.visit(child) for child in node.body]
+        yield from node.body
         self._scopes, self._around_class = here, around
-        return node
 
-    def _function(self, node: Function) -> ast.AST:
+    def _function(self, node: Function) -> Iterator[ast.AST]:
         arguments, body = node.args, node.body
         if isinstance(node, ast.Lambda):
             body = [body]
         else:
             node.name = self._named(node.name)
-            node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
-        arguments.defaults = [self.visit(d) for d in arguments.defaults]
-        arguments.kw_defaults = [d and self.visit(d) for d in arguments.kw_defaults]
+            yield from node.decorator_list
+        yield from [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
         kept = {a.arg: a.arg for a in _parameters(arguments) if a.arg in self._passed}
         elsewhere = {
             name for n in _of_scope(body) if isinstance(n, ast.Global | ast.Nonlocal) for name in n.names
@@ -161,29 +192,20 @@ class _Numbering(ast.NodeTransformer):
         here, around = self._scopes, self._around_class
         self._scopes = [*(around or here), kept | self._numbered([name for name in own if name not in kept])]
         self._around_class = None
-        for a in _parameters(arguments):
-            self.visit(a)
-        visited = [self.visit(child) for child in body]
-        node.body = visited[0] if isinstance(node, ast.Lambda) else visited
+        yield from [*_parameters(arguments), *body]
         self._scopes, self._around_class = here, around
-        return node
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _function
 
-    def _comprehension(self, node: Comprehension) -> ast.AST:
+    def _comprehension(self, node: Comprehension) -> Iterator[ast.AST]:
         targets = [n for g in node.generators for n in _stored(g.target)]
-        node.generators[0].iter = self.visit(node.generators[0].iter)
-        self._scopes = [*self._scopes, self._numbered(targets)]
+        yield node.generators[0].iter
+        around = self._scopes
+        self._scopes = [*around, self._numbered(targets)]
         for number, generator in enumerate(node.generators):
-            generator.target = self.visit(generator.target)
-            if number:
-                generator.iter = self.visit(generator.iter)
-            generator.ifs = [self.visit(test) for test in generator.ifs]
-        for name in ("elt", "key", "value"):
-            if hasattr(node, name):
-                setattr(node, name, self.visit(getattr(node, name)))
-        self._scopes = self._scopes[:-1]
-        return node
+            yield from [generator.target, *([generator.iter] if number else []), *generator.ifs]
+        yield from (getattr(node, name) for name in ("elt", "key", "value") if hasattr(node, name))
+        self._scopes = around
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
@@ -210,23 +232,25 @@ def _attributes(tree: ast.Module) -> Iterator[str]:
             yield node.attr
 
 
-def _in_order(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _in_order(child)
+def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
+    left = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        left += reversed(list(ast.iter_child_nodes(node)))
 
 
 def _of_scope(body: list[ast.AST]) -> Iterator[ast.AST]:
     """Nodes that run in this scope: not those of functions, classes and comprehensions in it, but these themselves."""
-    for node in body:
+    left = list(reversed(body))
+    while left:
+        node = left.pop()
         yield node
-        if isinstance(node, Function | ast.ClassDef):
-            continue
         if isinstance(node, Comprehension):
             # A walrus in it binds outside.
             yield from (n for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
-            continue
-        yield from _of_scope(list(ast.iter_child_nodes(node)))
+        elif not isinstance(node, Function | ast.ClassDef):
+            left += reversed(list(ast.iter_child_nodes(node)))
 
 
 def _bound(body: list[ast.AST]) -> list[str]:

@@ -124,13 +124,14 @@ class Proposer:
             problem = given.problem or known.problem(given.source) or source_problem(given.source)
             content, path = self._archive.keep_source(given.source)
             trial = Trial(problem) if problem else await self._trials.examine(content, path)
+            alike = False
             if trial.error is None and not sent_back:
                 trial = Trial(known.seems_like(trial.fields["behaviour"]), trial.fields)
-                sent_back = trial.error is not None
+                sent_back = alike = trial.error is not None
             if trial.error is None:
                 scored = await self._trials.score(content, path, parent, known.records)
                 trial = Trial(scored.error, trial.fields | scored.fields)
-            attempts.append(Attempt(content, trial.error))
+            attempts.append(Attempt(content, trial.error, alike))
             if trial.error is None or len(attempts) - sent_back == EXAMINATIONS:
                 break
             prompt = prompts.repair_prompt(given.source, trial.error, known.tried, self._hints, given.edited)
@@ -279,9 +280,18 @@ class Proposer:
             origin=origin,
             examples=self._archive.examples(record),
             tried=known.tried,
+            memory_tokens=record.memory_tokens,
             children=[self._child(r) for r in known.records if r.parent == record.sha and r.status == "ok"],
         )
 
     def _child(self, record: Record) -> Child:
         change = record.compared.difference if record.compared else record.improve_score or 0.0
-        return Child(record.sha, self._archive.source(record), change, record.hypothesis, record.compared)
+        return Child(
+            record.sha,
+            self._archive.source(record),
+            change,
+            record.hypothesis,
+            record.compared,
+            record.judged,
+            record.memory_tokens,
+        )

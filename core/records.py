@@ -15,10 +15,11 @@ OUTCOMES = ("reward", "resolved", "memory_tokens")
 @dataclass
 class Attempt:
     """One version of a proposed design on its way through the examination. ``error`` is None when it
-    passed."""
+    passed. ``alike``: it was only asked whether it is meant, since it behaves as a known design; it may come again."""
 
     content: str
     error: str | None
+    alike: bool = False
 
 
 @dataclass

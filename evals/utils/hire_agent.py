@@ -128,7 +128,7 @@ class Agent:
         content = _said(message, named=self.output_schema is None)
         if not content and (message.get("refusal") or choice.get("finish_reason") == "content_filter"):
             raise Refused(message.get("refusal") or "the content filter cut the answer")
-        return content
+        return content.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
 
     def _instructions(self) -> str:
         if self.output_schema is None:
@@ -157,7 +157,7 @@ def _said(message: dict[str, Any], *, named: bool) -> str:
         return json.dumps(
             {"action": function["name"], **arguments} if named else arguments, ensure_ascii=False
         )
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return json.dumps(message["tool_calls"], ensure_ascii=False)
 
 
@@ -191,25 +191,34 @@ def _validated(answer: str, schema: dict[str, Any] | None) -> Any:
     """The JSON value in an answer, also when it stands in a code fence.
 
     Raises:
-        ValueError: it is no JSON, or does not match the schema.
+        ValueError: it is no JSON that can be kept, or does not match the schema.
     """
     import jsonschema
 
+    try:
+        value = _read(answer)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        jsonschema.validate(value, schema)
+    except RecursionError as error:
+        raise ValueError("the JSON in it is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("a string in it holds half of a surrogate pair, which is no text") from error
+    except jsonschema.ValidationError as error:
+        raise ValueError(f"it does not match the schema: at {error.json_path}: {error.message}") from error
+    return value
+
+
+def _read(answer: str) -> Any:
     fenced = _FENCE.search(answer)
     try:
-        value = json.loads(answer)
+        return json.loads(answer)
     except ValueError as error:
         if fenced is None:
             raise ValueError(f"it is not valid JSON ({error})") from error
         try:
-            value = json.loads(fenced[1])
+            return json.loads(fenced[1])
         except ValueError as inner:
             raise ValueError(f"the JSON in it is not valid ({inner})") from inner
-    try:
-        jsonschema.validate(value, schema)
-    except jsonschema.ValidationError as error:
-        raise ValueError(f"it does not match the schema: at {error.json_path}: {error.message}") from error
-    return value
 
 
 class Embedding:

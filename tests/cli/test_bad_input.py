@@ -91,6 +91,11 @@ CASES = {
     "no task left": (["--status", "test", "--memo_SHA", "no_mem", "--train_size", "54"], "--train_size"),
     "folder as name": (["--result_dir", "../x"], "--result_dir"),
     "no archive to go on from": (["--history_ckpt_path", "nowhere/archive.json"], "--history_ckpt_path"),
+    "evolution that learns from the test half": (["--update_task", "test"], "--update_task test"),
+    "h3 that learns from the test half": (
+        ["--experiment", "h3", "--update_task", "test"],
+        "--update_task test",
+    ),
     "unknown run": (["--resume", "nothing"], "nothing"),
     "run outside": (["--resume", "../x"], "--resume"),
     "nothing to replay": (["--replay", "nothing"], "nothing"),

@@ -116,6 +116,18 @@ def test_an_answer_that_does_not_fit_is_sent_back_once(gateway, provider, bad):
     assert contents(provider.seen[1])[3][0] == "user"
 
 
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"note": "\\ud83d", "rank": 1}', "half of a surrogate pair"),
+    ],
+)
+def test_an_answer_that_could_not_be_kept_comes_as_an_error(gateway, provider, bad, why):
+    provider.script = [Answer(body=chat(bad)), Answer(body=chat(bad))]
+    assert why in run(Agent("x", SCHEMA).ask("y"))["error"]
+
+
 def test_an_answer_that_never_fits_comes_as_an_error(gateway, provider):
     provider.default = lambda seen: Answer(body=chat('{"note": 5, "rank": 1}'))
     result = run(Agent("x", SCHEMA).ask("y"))

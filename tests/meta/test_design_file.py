@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from core.design_file import DesignError, content_sha, resolve_design, source_problem
+from core.meta_agent_reply import extract_code
 
 GOOD = "from agents.memo_structure import MemoStructure\n\n\nclass M(MemoStructure):\n    pass\n"
 
@@ -81,3 +82,10 @@ def test_designs_are_recognised_however_they_name_their_base(source):
 
 def test_null_bytes_are_a_problem_of_the_design():
     assert source_problem("x = '\0'").startswith("design:1: ")
+
+
+@pytest.mark.parametrize("deep", ["x = " + "a + " * 100_000 + "a\n", "x = " + "-" * 100_000 + "1\n"])
+def test_a_source_too_deep_for_python_is_the_designs_fault(deep):
+    assert source_problem(GOOD + deep).startswith("design: too deeply nested")
+    assert extract_code(f"```python\n{deep}```") == deep
+    assert extract_code(deep) is None

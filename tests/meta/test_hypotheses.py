@@ -137,7 +137,7 @@ def test_the_meta_agent_is_told_what_became_of_earlier_hypotheses(evolved):
     assert known
     for record in known:
         assert f"Hypothesis: {record.hypothesis}\n" in children
-        assert f"Against its parent, task by task: {record.compared}\n" in children
+        assert f"Against its parent, mean difference paired by task: {record.compared}\n" in children
         assert (
             f"{record.hypothesis} Against its parent {record.compared}." in last
         )  # in the list of what was tried

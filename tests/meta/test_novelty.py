@@ -10,6 +10,7 @@ import pytest
 from core.design_file import content_sha
 from core.gateway.offline.design.compose import compose
 from core.gateway.offline.design.space import Params
+from core.novelty import as_read
 from evals.utils import gateway_client
 
 from .conftest import ReplayEvaluator, agent_for, evolve
@@ -118,3 +119,45 @@ def test_what_hands_out_the_same_texts_is_sent_back_once(new_archive, monkeypatc
     scored = (content_sha(alike), "eval") in evaluator.calls
     assert scored == insists and (child.sha == content_sha(alike)) == insists
     assert child.status == "ok"
+
+
+@pytest.mark.parametrize("deep", ["x = " + "a + " * 5000 + "a\n", IDEA + "\ny = " + "-" * 1500 + "1\n"])
+def test_a_reply_nested_too_deeply_is_a_failed_design_and_no_end_of_the_search(
+    new_archive, monkeypatch, deep
+):
+    """The first one Python cannot parse, the second one it can."""
+
+    def answer(purpose: str, number: int, text: str) -> str | None:
+        return None if purpose == "analyze" else deep
+
+    Model(monkeypatch, answer)
+    archive = new_archive("deep")
+    evolve(archive, concurrent=1, parents=1)
+    steps = [p for p in archive.proposals if p.step]
+    assert len(steps) == 2 and all(p.end is not None for p in steps)
+    if deep.startswith("x"):
+        assert "too deeply nested" in steps[0].reason
+
+
+def test_what_was_sent_back_for_its_behaviour_may_be_proposed_again(new_archive, monkeypatch):
+    """Its first proposal drops it; a later one insists, and is scored. It stays in the list meanwhile."""
+    alike = compose(Params(layers=("fixes", "cases"), k=32))
+    sha = content_sha(alike)
+
+    def answer(purpose: str, number: int, text: str) -> str | None:
+        if purpose == "repair":
+            return alike if number > 1 else None
+        return None if purpose == "analyze" else alike if content_sha(IDEA) in text else IDEA
+
+    model, evaluator, archive = Model(monkeypatch, answer), ReplayEvaluator(), new_archive("again")
+    asyncio.run(agent_for(archive, evaluator).forward(3, 1, 1))
+    first, second = (next(r for r in archive.records if r.step == step) for step in (2, 3))
+    assert first.sha != sha and first.attempts[0].alike
+    assert any(f"- {sha}: " in text for purpose, text in model.prompts if purpose == "generate")
+    assert second.sha == sha and second.status == "ok" and (sha, "eval") in evaluator.calls
+
+
+def test_texts_are_compared_as_they_are_read():
+    text = "# Notes\n- **Fix:** use `clip(low, high + 1)`.\n"
+    assert as_read(text) == as_read("## Lessons learned\n\n* fix: use clip(low,  high + 1)")
+    assert as_read(text) != as_read(text.replace("+ 1", "- 1"))

@@ -186,3 +186,23 @@ def test_a_composed_design_under_other_names_is_the_same_program_and_another_one
 
 def test_the_designs_made_by_hand_are_different_programs():
     assert len({program_key(path.read_text()) for path in BASELINES}) == len(BASELINES)
+
+
+DEEP = {
+    "plus": lambda n: "x = " + " + ".join(["a"] * n) + "\n",
+    "elif": lambda n: "def f(a):\n    if a:\n        pass\n" + "    elif a == 1:\n        return a\n" * n,
+    "calls": lambda n: "x = a" + ".b()" * n + "\n",
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_a_deep_program_has_a_key_and_one_too_deep_for_python_has_none(kind):
+    source = DEEP[kind](1000)
+    assert program_key(source) == program_key("# said differently\n" + source) is not None
+    assert program_key(source) != program_key(DEEP[kind](999))
+    assert program_key(DEEP[kind](100_000)) is None
+
+
+def test_a_number_of_any_length_is_part_of_the_key():
+    long = "x = 0x" + "f" * 5000
+    assert None is not program_key(long) != program_key(long + "f")

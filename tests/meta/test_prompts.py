@@ -10,7 +10,7 @@ from core import meta_agent_prompt as prompts
 from core.examples import clip, sample_examples
 from core.gateway.offline.design.reading import read_situation, sections
 from core.hypotheses import Compared
-from core.meta_agent_past import Child, children_section, first_sentence, tried_section
+from core.meta_agent_past import Child, Tried, children_section, first_sentence, tried_section
 from core.meta_agent_reply import HYPOTHESIS_CHARS, extract_code
 from evals.contract import Episode
 from evals.eval_envs.base_envs import Basic_Recorder
@@ -227,3 +227,13 @@ def test_the_analysis_schema_is_valid_and_strict():
 def test_first_sentence():
     assert first_sentence('"""Keeps one\nthing. And more."""\n') == "Keeps one thing."
     assert first_sentence("x = 1\n") == "(no description)"
+
+
+def test_size_of_memory_and_the_end_of_a_race_are_shown_and_the_line_can_still_be_read():
+    judged = "reject: worse, p 0.010: -0.2 against its parent on 9 of 27 tasks (0 up, 9 down)"
+    tried = tried_section([Tried("abcd1234", "ok", 0.5, "A note.", None, None, judged, 321.4)])
+    assert judged in tried and "321 tokens" in tried
+    read = read_situation(tried).tried
+    assert [(one.sha, one.reward) for one in read] == [("abcd1234", 0.5)]
+    shown = children_section("p", "a\n", [Child("abcd1234", "b\n", -0.2, None, None, judged, 321.4)])
+    assert judged in shown and "tokens of memory text, mean: 321\n" in shown

@@ -14,6 +14,7 @@ from core.gateway.offline.design.as_edits import edits_of
 from core.gateway.offline.design.compose import compose
 from core.gateway.offline.design.space import neighbours, sample
 from core.memo_manager import Memo_Manager
+from core.meta_agent_past import fenced
 from core.meta_agent_reply import Edit, EditError, apply_edits, extract_edits
 from core.selection import ORIGINAL, POLICIES, WAYS, Candidate, draw_way
 from evals.utils import gateway_client
@@ -180,7 +181,7 @@ def test_edits_that_do_not_fit_are_sent_back_with_the_design_they_were_meant_for
         assert record.attempts[0].error == "edit 1: its text does not occur in the design: not in any design"
         assert len(record.attempts) > 1
         assert any(
-            f"# Design that was to be edited\n```python\n{archive.source(archive.find(record.parent))}"
+            f"# Design that was to be edited\n{fenced(archive.source(archive.find(record.parent)), 'python')}"
             in text
             and "not in any design\n=======" in text
             for text in repairs
