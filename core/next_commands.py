@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from core import flags
 from core.design_file import NO_MEMORY
@@ -21,7 +23,7 @@ HOW_TASKS_ARE_RUN = (
 )
 
 
-def score_command(options: Options, sha: str) -> str:
+def score_command(options: Options | Mapping[str, Any], sha: str) -> str:
     """Scores a design of this search on the tasks that had no part in choosing it."""
     return f"python run_main.py --status test --memo_SHA {NO_MEMORY},{sha}{same_tasks(options)}"
 
@@ -31,12 +33,16 @@ def evolve_on_command(options: Options, archive: Path) -> str:
     return f"python run_main.py --history_ckpt_path {shlex.quote(str(archive))}{same_tasks(options)}"
 
 
-def same_tasks(options: Options) -> str:
-    """The flags that say on which tasks and how, as far as they differ from the defaults; each after a blank."""
-    given = {"tasks": options.tasks} if options.tasks != DEFAULT_TASKS else {}
-    if options.repeats != 3:
-        given["repeats"] = options.repeats
+def same_tasks(options: Options | Mapping[str, Any]) -> str:
+    """The flags that say on which tasks and how, as far as they differ from the defaults; each after a blank.
+
+    Args:
+        options: those of a run, or what could be read of them: what is not there is taken to be the default.
+    """
+    asked = vars(options) if isinstance(options, Options) else options
+    given = {"tasks": asked["tasks"]} if asked.get("tasks", DEFAULT_TASKS) != DEFAULT_TASKS else {}
+    if asked.get("repeats", 3) != 3:
+        given["repeats"] = asked["repeats"]
     usual = flags.parser("").get_default
-    values = {name: getattr(options, name) for name in HOW_TASKS_ARE_RUN}
-    given |= {name: value for name, value in values.items() if value != usual(name)}
+    given |= {n: asked[n] for n in HOW_TASKS_ARE_RUN if n in asked and asked[n] != usual(n)}
     return "".join(f" --{name} {shlex.quote(str(value))}" for name, value in given.items())

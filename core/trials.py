@@ -23,6 +23,7 @@ from core.examples import sample_examples
 from core.experiments.racing import Decision, decide, looks
 from core.experiments.statistics import score, task_means
 from core.memo_manager import Memo_Manager
+from core.novelty import as_read
 from core.pareto import OUTCOME, Objective
 from core.posterior import beliefs
 from core.records import OUTCOMES, Record
@@ -224,7 +225,7 @@ def _beside(parent: Record, runs: dict[str, dict[str, list[float]]]) -> dict[str
 def behaviour(episodes: Sequence[Episode]) -> str | None:
     """16 hex digits, the same for designs that hand out the same texts; None when they hand out nothing, which many do
     for want of anything learned about these tasks."""
-    texts = {f"{e.task} {e.repeat}": render(e.memory_retrieved) for e in episodes}
+    texts = {f"{e.task} {e.repeat}": as_read(render(e.memory_retrieved)) for e in episodes}
     if not any(texts.values()):
         return None
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode("utf-8")).hexdigest()[:16]

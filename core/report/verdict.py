@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.design_file import NO_MEMORY
 from core.experiments.contrasts import Contrast, Measure
 from core.experiments.evaluate import Row
 from core.experiments.power import ALPHA
@@ -39,7 +38,7 @@ _BEST: dict[Objective, str] = {
 
 
 def of_evolution(
-    rows: Sequence[Row], failed: int, control: str | None, best: str | None, objective: Objective
+    rows: Sequence[Row], failed: int, control: str | None, best: str | None, objective: Objective, test: str
 ) -> list[str]:
     """What a search shows, which is little: it has picked the best of many on the tasks it scores.
 
@@ -48,6 +47,7 @@ def of_evolution(
         failed: how many designs came to nothing.
         best: the design that the search names.
         objective: what it names it by.
+        test: the command that scores it on tasks that had no part in choosing it.
     """
     designs = [row for row in rows if row.design != control]
     if not designs:
@@ -62,7 +62,7 @@ def of_evolution(
         f"{begin} {best} {_BEST[objective]}, with reward {first.score.reward:.3f} ({percent(first.score.resolved)} "
         f"resolved) on {_stands_on(first, rows)}{_beside(first, designs, objective)}{against}.",
         "That is no evidence that it helps: the best of many is flattered by the tasks that chose it. Unseen tasks "
-        f"tell: python run_main.py --status test --memo_SHA {NO_MEMORY},{best}",
+        f"tell: {test}",
     ]
 
 

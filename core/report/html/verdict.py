@@ -5,6 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from core.experiments.grouped import compare, sentence
+from core.next_commands import score_command
 from core.report.html.report import Report
 from core.report.html.templating import fill
 from core.report.tables import OFFLINE_NOTE, in_words
@@ -24,7 +25,8 @@ def _sentences(report: Report) -> list[str]:
     ]
     if run.kind == "evolve":
         scored = [row for row in standing.rows if row.score is not None and row.status == "ok"]
-        found = of_evolution(scored, len(failed), run.control, standing.best, run.objective)
+        test = score_command(run.options, standing.best) if standing.best else ""
+        found = of_evolution(scored, len(failed), run.control, standing.best, run.objective, test)
         return [*_unfinished(report), *found]
     if not run.done:
         return _unfinished(report)
