@@ -15,6 +15,7 @@ from core.experiments.evaluate import Row
 from core.experiments.h3 import NOT_BY_HAND, Found, Search, evolved_against_by_hand
 from core.experiments.power import ALPHA
 from core.experiments.promises import beside, promised
+from core.experiments.statistics import holm
 from core.experiments.structure import Structure, describe, similarity
 from core.report.promises import CAUTION, promises_table
 from core.report.tables import comparison, console, model_note, p_value, points
@@ -59,6 +60,7 @@ def finish(run: Run, found: Found) -> bool:
     ]
     said = [
         in_words(found, measures["resolved"], curses),
+        *against_each(found, run.projects, options.seed),
         *_others(structures, {d.sha for d in found.winners}),
         *_seen(found.opened_before),
     ]
@@ -178,11 +180,11 @@ def in_words(found: Found, measure: Measure | None, curses: Sequence[dict[str, A
         f"flip {p.p_permutation:.3f}{over}; n = {p.n} tasks, {p.better} better, {p.worse} worse)."
     )
     if measure.p_shown < ALPHA:
-        word = "beats designs made by hand" if p.delta > 0 else "does worse than designs made by hand"
-        verdict = f"Shown: on tasks like these evolution without hints {word}."
+        word = "beats" if p.delta > 0 else "does worse than"
+        verdict = f"Shown: on tasks like these evolution without hints {word} the mean of these designs made by hand."
     else:
         verdict = (
-            "Not shown: that evolution without hints beats designs made by hand, or that it does worse; "
+            "Not shown: that evolution without hints beats the mean of these designs made by hand, or does worse; "
             f"{ruled_out(measure.range_shown)}."
         )
     more = "" if searches >= 3 else " Fewer than three searches tell nothing about another one."
@@ -198,6 +200,32 @@ def _shrunk(curses: Sequence[dict[str, Any]]) -> str:
         f"The best of a search promised {points(search)} points of reward over no memory there and kept {points(test)} "
         f"in the test {CAUTION}."
     )
+
+
+def against_each(found: Found, projects: dict[str, str], seed: int) -> list[str]:
+    """The winners against each design made by hand, which may be better than the mean of them; and who is missing."""
+    measures = {
+        design.sha: evolved_against_by_hand(
+            dataclasses.replace(found, by_hand=[design]), projects, seed, "resolved"
+        )
+        for design in found.by_hand
+    }
+    known = {sha: m for sha, m in measures.items() if m is not None}
+    said = []
+    if len(found.by_hand) > 1 and known:
+        adjusted = holm([m.p_shown for m in known.values()])
+        each = [
+            f"{sha} {points(m.paired.delta)} (p {p:.3f})"
+            for (sha, m), p in zip(known.items(), adjusted, strict=True)
+        ]
+        said.append(f"Against each of these, p adjusted for their number (Holm): {', '.join(each)}.")
+    scored = {row.design for row in found.rows if row.score}
+    lost = [s.number for s in found.searches if not (s.best and s.best.sha in scored)]
+    if lost and found.rows:
+        said.append(
+            f"Left out: search {', '.join(map(str, lost))}, whose best could not be scored in the test."
+        )
+    return said
 
 
 def _seen(runs: Sequence[str]) -> list[str]:

@@ -1,5 +1,8 @@
 """What an H3 experiment concludes from scores on the test half whose truth is known."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 
@@ -9,7 +12,7 @@ from core.experiments.h3 import Found, Search, evolved_against_by_hand
 from core.experiments.statistics import paired_t, score
 from core.memo_manager import Memo_Manager
 from core.records import Record
-from core.report.h3 import in_words
+from core.report.h3 import against_each, in_words
 from evals.contract import Episode
 
 TASKS = [f"p{i % 4}-{i:02}" for i in range(24)]
@@ -62,9 +65,31 @@ def test_winners_are_set_against_the_mean_of_those_made_by_hand(tmp_path):
 
 
 def test_a_gain_is_claimed_where_every_search_has_one(tmp_path):
-    assert "Shown: on tasks like these evolution without hints beats" in said(experiment(tmp_path, [0.5] * 3))
+    assert "Shown: on tasks like these evolution without hints beats the mean" in said(
+        experiment(tmp_path, [0.5] * 3)
+    )
     assert "Shown: on tasks like these evolution without hints does worse" in said(
         experiment(tmp_path, [-0.5] * 3)
+    )
+
+
+def test_a_gain_over_the_mean_is_told_apart_from_one_over_each(tmp_path):
+    found = experiment(tmp_path, [0.3] * 3)
+    rows = {row.design: row for row in found.rows}
+    best = dataclasses.replace(rows[found.searches[0].best.sha], design="a")
+    found = dataclasses.replace(found, rows=[best if row.design == "a" else row for row in found.rows])
+    [each] = against_each(found, PROJECTS, 0)
+    a, b, c = (float(x) for x in re.findall(r" [abc] ([+-][\d.]+) ", each))
+    assert abs(a) < 10 < min(b, c)
+    p = [float(x) for x in re.findall(r"\(p ([\d.]+)\)", each)]
+    alone = evolved_against_by_hand(
+        dataclasses.replace(found, by_hand=found.by_hand[1:2]), PROJECTS, 0, "resolved"
+    )
+    assert p[1] >= alone.p_shown
+    lost = dataclasses.replace(found.searches[2], best=None)
+    searches = [*found.searches[:2], lost]
+    assert (
+        "Left out: search 3" in against_each(dataclasses.replace(found, searches=searches), PROJECTS, 0)[-1]
     )
 
 
