@@ -80,7 +80,7 @@ def test_a_gain_over_the_mean_is_told_apart_from_one_over_each(tmp_path):
     found = dataclasses.replace(found, rows=[best if row.design == "a" else row for row in found.rows])
     [each] = against_each(found, PROJECTS, 0)
     a, b, c = (float(x) for x in re.findall(r" [abc] ([+-][\d.]+) ", each))
-    assert abs(a) < 10 < min(b, c)
+    assert abs(a) < 5 < min(b, c)
     p = [float(x) for x in re.findall(r"\(p ([\d.]+)\)", each)]
     alone = evolved_against_by_hand(
         dataclasses.replace(found, by_hand=found.by_hand[1:2]), PROJECTS, 0, "resolved"
