@@ -168,7 +168,7 @@ async def measure(budget: int, seeds: int, racing: bool, plot: str | None, argum
                 for policy, settings in POLICIES.items()
             ]
             unraced = [
-                await search(
+                await search_in(
                     run, UNRACED, POLICIES["ours"] | {"evaluation": "full"}, c.seed, inf, len(c.best)
                 )
                 for c in curves
