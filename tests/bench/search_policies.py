@@ -26,7 +26,7 @@ import random
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ import numpy as np
 from core.design_file import Design
 from core.eval_in_container import Evaluates
 from core.experiments.evaluate import evaluate_designs
-from core.experiments.statistics import paired_t
+from core.experiments.statistics import TTest, paired_t
 from core.memo_manager import Memo_Manager
 from core.meta_agent import Event, MetaAgent, ProposalEnded
 from core.options import log_dir
@@ -190,6 +190,12 @@ async def measure(budget: int, seeds: int, racing: bool, plot: str | None, argum
         report_racing([c for c in curves if c.policy == "ours"], unraced, test)
 
 
+def _with_interval(found: TTest, form: str) -> str:
+    """A mean with its interval, which seeds that do not differ do not give."""
+    low, high = found.interval
+    return f"{found.delta:{form}} " + ("(no spread)" if isnan(low) else f"[{low:{form}}, {high:{form}}]")
+
+
 def report_racing(raced: list[Curve], full: list[Curve], test: dict[str, float]) -> None:
     """What as many proposals cost and came to, with racing and without, paired by search seed."""
     print("\nracing against full evaluation, as many proposals")
@@ -203,8 +209,8 @@ def report_racing(raced: list[Curve], full: list[Curve], test: dict[str, float])
     used = np.array([[c.best[-1][0] for c in curves] for curves in (raced, full)])
     kept = np.array([[test[c.best[-1][1]] for c in curves] for curves in (raced, full)])
     saved, lost = paired_t(1 - used[0] / used[1]), paired_t(kept[0] - kept[1])
-    print(f"saved {saved.delta:.0%} of the episodes [{saved.interval[0]:.0%}, {saved.interval[1]:.0%}]")
-    print(f"test reward {lost.delta:+.3f} [{lost.interval[0]:+.3f}, {lost.interval[1]:+.3f}]")
+    print(f"share of the episodes saved: {_with_interval(saved, '.0%')}")
+    print(f"test reward, with racing - without: {_with_interval(lost, '+.3f')}")
 
 
 def report(
@@ -219,14 +225,10 @@ def report(
     print(f"{'episodes':>10}" + "".join(f"{policy:>26}" for policy in POLICIES))
     for at, n in enumerate(grid):
         cells = [paired_t(scores[policy][:, at]) for policy in POLICIES]
-        print(
-            f"{n:>10}" + "".join(f"{c.delta:>9.3f} [{c.interval[0]:.3f}, {c.interval[1]:.3f}]" for c in cells)
-        )
+        print(f"{n:>10}" + "".join(f"{_with_interval(c, '.3f'):>26}" for c in cells))
     for other in ("random", "alma"):
         d = paired_t(scores["ours"][:, -1] - scores[other][:, -1])
-        print(
-            f"ours - {other} at the end, paired by seed: {d.delta:+.3f} [{d.interval[0]:+.3f}, {d.interval[1]:+.3f}]"
-        )
+        print(f"ours - {other} at the end, paired by seed: {_with_interval(d, '+.3f')}")
     for policy in POLICIES:
         ends = [c for c in curves if c.policy == policy]
         promised = np.mean([c.best[-1][2] for c in ends])
