@@ -11,6 +11,8 @@ from pathlib import Path
 
 from core.design_file import NO_MEMORY
 from core.eval_in_container import EXAMINATION
+from core.experiments.h1 import blocks, learned_from
+from core.experiments.h2 import AGAIN
 from core.gateway.codex_provider import PREFIX as CODEX
 from core.gateway.gateway import GatewaySettings, split_effort
 from core.gateway.ledger import read_only, totals
@@ -150,9 +152,17 @@ def expected(run: Run) -> list[str]:
 def episodes_of(run: Run) -> int | None:
     """How many episodes the run has from beginning to end; None when that is not known beforehand."""
     options = run.options
+    arms = len({options.baseline, *options.memo_SHA})
+    memories = len({options.baseline, *options.memo_SHA} - {NO_MEMORY})
     if options.kind == "h1" and not options.grouped:
-        arms = len({options.baseline, *options.memo_SHA})
-        return options.builds * len(run.tasks) * (1 + options.repeats * arms)
+        planned = list(blocks(run.projects, options.seed, options.builds, options.folds, options.update_size))
+        learning = [len(block.update) for block in planned]
+        shared = sum(map(len, learned_from(planned).values()))
+        collected = memories * sum(learning) if options.fresh_collection else shared
+        return options.builds * len(run.tasks) * options.repeats * arms + collected
+    if options.kind == "h2":
+        asked_again = AGAIN * memories if len(run.tasks) > AGAIN else 0
+        return options.orders * (len(run.tasks) * options.repeats * arms + asked_again)
     if options.kind not in ("evaluate", "h1"):
         return None
     split = split_of(options, run.tasks)

@@ -24,7 +24,7 @@ from core.experiments.h1 import derived_seed
 from core.experiments.promises import is_evolved
 from core.inputs import Inputs
 from core.memo_manager import Memo_Manager
-from core.meta_agent import Event, MetaAgent
+from core.meta_agent import Event, MetaAgent, StepStarted
 from core.options import Options, UsageError
 from core.pareto import Objective, best_design
 from core.records import Record
@@ -87,11 +87,12 @@ def _split(options: Options, tasks: dict[str, Task], status: str) -> Split:
     return split_of(dataclasses.replace(options, status=status), tasks)
 
 
-async def run_searches(run: Run, designs: Sequence[Design], on_event: Callable[[Event], None]) -> Found:
+async def run_searches(run: Run, designs: Sequence[Design], tell: Callable[[Event], None]) -> Found:
     """Search, then score on the test half.
 
     Args:
         designs: control first, then those made by hand.
+        tell: told what happens in the searches.
 
     Raises:
         UsageError: the test half was opened for other designs.
@@ -101,6 +102,7 @@ async def run_searches(run: Run, designs: Sequence[Design], on_event: Callable[[
     searches = []
     for number in range(1, options.search_seeds + 1):
         seed = derived_seed(options.seed, number)
+        on_event = _with_progress(run, number, tell)
         run.progress.say(f"search {number} of {options.search_seeds}, seed {seed}")
         searches.append(await _search(run, number, seed, on_event))
         run.designs = [
@@ -128,6 +130,19 @@ async def run_searches(run: Run, designs: Sequence[Design], on_event: Callable[[
         run.progress.say(f"it was opened before, in {', '.join(before)}")
     rows = await evaluate_designs(run, run.evaluator(split, compared), compared)
     return Found(searches, list(designs[1:]), winners, rows, before)
+
+
+def _with_progress(run: Run, number: int, tell: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Tells of a search, and shows how far all of them are."""
+    steps = run.options.steps + 1
+    run.progress.step((number - 1) * steps, run.options.search_seeds * steps)
+
+    def on_event(event: Event) -> None:
+        tell(event)
+        if isinstance(event, StepStarted):
+            run.progress.step((number - 1) * steps + event.step, run.options.search_seeds * steps)
+
+    return on_event
 
 
 async def _search(run: Run, number: int, seed: int, on_event: Callable[[Event], None]) -> Search:

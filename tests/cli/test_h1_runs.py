@@ -1,15 +1,20 @@
 """H1 from the shell on the three smoke tasks: offline model, real sandboxes, one of the designs broken."""
 
 import csv
+import dataclasses
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
+from core.options import Options
+from core.preview import episodes_of
+from envs_archive.coding.tasks import load_tasks
 from tests.cli.test_runs import ROOT, finish, run, start
 
 BROKEN = """
@@ -39,6 +44,18 @@ def experiment(tmp_path_factory):
     arguments = ["--experiment", "h1", "--memo_SHA", arms, "--repeats", "1", "--folds", "3", *TASKS]
     arguments += ["--result_dir", "first"]
     return tmp_path, finish(start(tmp_path, *arguments), code=1)
+
+
+def test_what_is_to_come_is_known_beforehand(experiment):
+    folder = experiment[0] / "logs/first"
+    with open(folder / "pairs.csv", newline="") as handle:
+        paired = [row for row in csv.DictReader(handle) if row["arm"] in ("no_mem", "claude_md")]
+    learned = [line for path in folder.glob("evaluations/collection_*/episodes.jsonl") for line in open(path)]
+    options = dataclasses.replace(Options.load(folder / "options.json"), memo_SHA=["claude_md"])
+    tasks = {task.instance_id: task for task in load_tasks(folder / "inputs/tasks.jsonl")}
+    projects = {name: task.project for name, task in tasks.items()}
+    run = SimpleNamespace(options=options, tasks=tasks, projects=projects)
+    assert episodes_of(run) == len(paired) + len(learned)
 
 
 def test_every_task_is_paired_once_per_arm_and_never_in_its_own_memory(experiment):

@@ -1,10 +1,12 @@
 """H2 from the shell on a series of smoke tasks: offline model, real sandboxes, one of the designs broken."""
 
+import dataclasses
 import json
 import signal
 import sqlite3
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +15,8 @@ from core.design_file import resolve_design
 from core.experiments import h2
 from core.experiments.h2 import AGAIN, WINDOW, orders
 from core.experiments.stream import curves, read_stream
-from core.options import MEMO_ARCHIVE, UsageError
+from core.options import MEMO_ARCHIVE, Options, UsageError
+from core.preview import episodes_of
 from core.report.html.page import load_report
 from core.saved_memory import evaluations_of
 from envs_archive.coding.tasks import load_tasks
@@ -89,6 +92,14 @@ def test_no_arm_runs_ahead_of_the_other(experiment):
                 reached[evaluation] = order.index(task)
                 assert abs(max(reached.values()) - min(reached.values())) <= WINDOW + 1
         assert set(reached.values()) == {len(TASKS) - 1}
+
+
+def test_what_is_to_come_is_known_beforehand(experiment):
+    folder, *_ = experiment
+    whole = [s for s in read_stream(folder / "stream.csv") if s.arm in ("no_mem", "raw_last")]
+    options = dataclasses.replace(Options.load(folder / "options.json"), memo_SHA=["raw_last"])
+    tasks = dict.fromkeys(TASKS)
+    assert episodes_of(SimpleNamespace(options=options, tasks=tasks)) == len(whole)
 
 
 def test_first_tasks_are_asked_again_with_the_memory_of_all_others(experiment):
