@@ -30,7 +30,8 @@ NOTE_CHARS = 600
 @dataclass(frozen=True)
 class Tried:
     """A line of the list of what was tried: ``note`` is its docstring's first sentence, and why it failed. ``status``
-    is that of a design, or ``turned down`` for a version that never became one."""
+    is that of a design, or ``turned down`` for a version that never became one. ``worth`` is what the search is to
+    raise, ``usd`` the price of a run."""
 
     sha: str
     status: str
@@ -40,6 +41,8 @@ class Tried:
     compared: Compared | None = None
     judged: str | None = None
     memory_tokens: float | None = None
+    usd: float | None = None
+    worth: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class Child:
-    """A scored rewrite of a design; ``change`` is the difference to its parent on the tasks that both ran on."""
+    """A scored rewrite of a design; ``change`` is the difference to its parent on the tasks that both ran on. ``worth``
+    is what the search is to raise, ``usd`` the price of a run."""
 
     sha: str
     source: str
@@ -65,17 +69,21 @@ class Child:
     compared: Compared | None = None
     judged: str | None = None
     memory_tokens: float | None = None
+    usd: float | None = None
+    worth: float = 0.0
 
 
 @dataclass(frozen=True)
 class Second:
-    """The other parent of a crossover. ``ahead``: by how much its reward is higher than the first one's, by task."""
+    """The other parent of a crossover. ``ahead``: by how much it gives more than the first one, by task."""
 
     sha: str
     source: str
     reward: float
     resolved: float
     ahead: Mapping[str, float]
+    memory_tokens: float | None = None
+    usd: float | None = None
 
 
 def origin_section(origin: Origin | None) -> str:
@@ -95,13 +103,14 @@ def children_section(parent: str, source: str, children: Sequence[Child]) -> str
     """The best and the worst rewrites of a design: what they were meant to improve, whether they did, what changed."""
     if not children:
         return "# What became of its rewrites\nThere are none yet."
-    ordered = sorted(children, key=lambda child: -child.change)
+    ordered = sorted(children, key=lambda child: (-child.worth, -child.change))
     shown = ordered[:MOST_CHILDREN]
     shown += ordered[max(MOST_CHILDREN, len(ordered) - MOST_CHILDREN) :]
     parts = [f"# What became of its rewrites\n{len(children)} were scored; best first, then the worst."]
     for child in shown:
+        price = price_lines(child.memory_tokens, child.usd)
         parts.append(
-            f"## Rewrite {child.sha}: {child.change:+.4f} against {parent}{tokens_line(child.memory_tokens)}\n"
+            f"## Rewrite {child.sha}: {child.change:+.4f} against {parent}{price}\n"
             f"{_meant(child.hypothesis, child.compared)}"
             f"{_raced(child.judged)}"
             f"{fenced(_changed(source, child.source), 'diff')}"
@@ -117,8 +126,8 @@ def second_section(second: Second) -> str:
         or "None of those that both ran on.\n"
     )
     return (
-        f"# Second design {second.sha}\nreward: {second.reward:.4f}\nresolved: {second.resolved:.4f}\n"
-        f"Tasks on which it does better than the first:\n{tasks}"
+        f"# Second design {second.sha}\nreward: {second.reward:.4f}\nresolved: {second.resolved:.4f}"
+        f"{price_lines(second.memory_tokens, second.usd)}\nTasks on which it does better than the first:\n{tasks}"
         f"{fenced(clip(second.source, SOURCE_CHARS), 'python')}"
     )
 
@@ -130,7 +139,9 @@ def tried_section(ideas: Sequence[Tried]) -> str:
     if not designs:
         return "# Designs already tried\nNone."
     older, latest = designs[:-LATEST_DESIGNS], designs[-LATEST_DESIGNS:]
-    scored = sorted((one for one in older if one.reward is not None), key=lambda one: -one.reward)
+    scored = sorted(
+        (one for one in older if one.reward is not None), key=lambda one: (-one.worth, -one.reward)
+    )
     best = {one.sha for one in scored[:BEST_DESIGNS]}
     lines = [_line(one) for one in older if one.sha in best] + [_line(one) for one in latest]
     rest = [one.sha for one in older if one.sha not in best]
@@ -170,12 +181,16 @@ def _line(one: Tried) -> str:
         line += f" Against its parent {one.compared}."
     if one.judged is not None:
         line += f" {_raced(one.judged).strip()}."
-    return line if one.memory_tokens is None else f"{line} Memory text: {one.memory_tokens:.0f} tokens."
+    if one.memory_tokens is not None:
+        line += f" Memory text: {one.memory_tokens:.0f} tokens."
+    return line if one.usd is None else f"{line} A run costs {one.usd:.6f} USD."
 
 
-def tokens_line(memory_tokens: float | None) -> str:
-    """What a design's memory text takes of the prompt, as a line of its own; empty when it is not known."""
-    return "" if memory_tokens is None else f"\ntokens of memory text, mean: {memory_tokens:.0f}"
+def price_lines(memory_tokens: float | None, usd: float | None) -> str:
+    """What a design's memory text takes of the prompt, and what a run with it costs, each as a line of its own where it
+    is known."""
+    lines = "" if memory_tokens is None else f"\ntokens of memory text, mean: {memory_tokens:.0f}"
+    return lines if usd is None else f"{lines}\nUSD of all model calls of a run: {usd:.6f}"
 
 
 def _raced(judged: str | None) -> str:

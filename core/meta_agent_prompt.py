@@ -24,8 +24,8 @@ from core.meta_agent_past import (
     children_section,
     fenced,
     origin_section,
+    price_lines,
     second_section,
-    tokens_line,
     tried_section,
 )
 from core.selection import Way
@@ -246,6 +246,7 @@ class Case:
     children: Sequence[Child] = ()
     second: Second | None = None
     memory_tokens: float | None = None
+    usd: float | None = None
 
 
 def analyze_prompt(case: Case, hints: Hints) -> Prompt:
@@ -374,7 +375,7 @@ def score_section(case: Case) -> str:
     return (
         f"# Score\nreward: {case.reward:.4f}{error} over {case.tasks} tasks\nresolved: {case.resolved:.4f}\n"
         f"reward without memory: {case.no_memo_reward:.4f}"
-        f"{tokens_line(case.memory_tokens)}"
+        f"{price_lines(case.memory_tokens, case.usd)}"
     )
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from core.design_file import NO_MEMORY, content_sha, file_name
 from core.memo_manager import Memo_Manager
 from core.meta_agent_past import Tried, first_sentence
+from core.pareto import Objective, design_worth
 from core.program_key import program_key
 from core.records import Attempt, Proposal, Record
 
@@ -20,9 +21,10 @@ DIFFER = "It must differ from the designs tried."
 class Known:
     """The archive as it was when a proposal was begun: designs, and versions that did not get that far."""
 
-    def __init__(self, archive: Memo_Manager, proposal: Proposal) -> None:
+    def __init__(self, archive: Memo_Manager, proposal: Proposal, objective: Objective = "reward") -> None:
         self._archive = archive
         self.records = archive.known_to(proposal)
+        self.worth = design_worth(self.records, objective)
         designs = {r.content for r in self.records}
         entered = archive.proposals[: proposal.known]
         attempts = [a for r in self.records for a in r.attempts] + [a for p in entered for a in p.attempts]
@@ -99,6 +101,8 @@ class Known:
             record.compared,
             record.judged,
             record.memory_tokens,
+            record.usd,
+            self.worth.get(record.sha, 0.0),
         )
 
 

@@ -114,7 +114,7 @@ class Proposer:
         return record
 
     async def _propose(self, proposal: Proposal) -> Record:
-        known = Known(self._archive, proposal)
+        known = Known(self._archive, proposal, self._objective)
         parent = self._archive.find(proposal.parent) if proposal.kind == "rewrite" else None
         first = await (self._explored if self._explores else self._generated)(proposal, parent, known)
         given, hypothesis = first.given, first.hypothesis
@@ -207,10 +207,12 @@ class Proposer:
         if proposal.second is None:
             return None
         other = self._archive.find(proposal.second)
-        runs = [{task: fmean(v) for task, v in r.runs.get("reward", {}).items()} for r in (parent, other)]
+        outcome = OUTCOME[self._objective]
+        runs = [{task: fmean(v) for task, v in r.runs.get(outcome, {}).items()} for r in (parent, other)]
         ahead = {task: runs[1][task] - runs[0][task] for task in runs[0].keys() & runs[1].keys()}
         gains = {task: gain for task, gain in ahead.items() if gain > 0}
-        return Second(other.sha, self._archive.source(other), other.reward, other.resolved, gains)
+        source = self._archive.source(other)
+        return Second(other.sha, source, other.reward, other.resolved, gains, other.memory_tokens, other.usd)
 
     async def _analyze(self, proposal: Proposal, case: Case) -> Any:
         """The analysis; asked for once more when it does not fit its schema, then taken as it is."""
@@ -281,10 +283,15 @@ class Proposer:
             examples=self._archive.examples(record),
             tried=known.tried,
             memory_tokens=record.memory_tokens,
-            children=[self._child(r) for r in known.records if r.parent == record.sha and r.status == "ok"],
+            usd=record.usd,
+            children=[
+                self._child(r, known.worth[r.sha])
+                for r in known.records
+                if r.parent == record.sha and r.status == "ok"
+            ],
         )
 
-    def _child(self, record: Record) -> Child:
+    def _child(self, record: Record, worth: float) -> Child:
         change = record.compared.difference if record.compared else record.improve_score or 0.0
         return Child(
             record.sha,
@@ -294,4 +301,6 @@ class Proposer:
             record.compared,
             record.judged,
             record.memory_tokens,
+            record.usd,
+            worth,
         )

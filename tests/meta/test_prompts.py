@@ -237,3 +237,23 @@ def test_size_of_memory_and_the_end_of_a_race_are_shown_and_the_line_can_still_b
     assert [(one.sha, one.reward) for one in read] == [("abcd1234", 0.5)]
     shown = children_section("p", "a\n", [Child("abcd1234", "b\n", -0.2, None, None, judged, 321.4)])
     assert judged in shown and "tokens of memory text, mean: 321\n" in shown
+
+
+def test_what_designs_are_judged_by_is_shown_and_orders_them():
+    """By worth, which with a price is not the reward."""
+    cheap = Child("aaaa1111", "x = 2\n", 0.00, memory_tokens=100, usd=0.01, worth=0.0)
+    dear = Child("bbbb2222", "x = 3\n", 0.02, memory_tokens=4000, usd=0.25, worth=-1.0)
+    second = prompts.Second("cccc3333", "x = 4\n", 0.5, 0.5, {"t": 0.25}, 300, 0.0625)
+    shown = case(children=[dear, cheap], memory_tokens=900, usd=0.125, second=second)
+    text = prompts.analyze_prompt(shown, "none").user
+    assert text.index("## Rewrite aaaa1111") < text.index("## Rewrite bbbb2222")
+    for tokens, usd in ((100, 0.01), (4000, 0.25), (900, 0.125), (300, 0.0625)):
+        line = f"tokens of memory text, mean: {tokens}\nUSD of all model calls of a run: {usd:.6f}"
+        assert text.count(line) == 1
+    many = [
+        prompts.Tried(f"{i:08x}", "ok", i / 100, "N.", memory_tokens=5, usd=0.5, worth=-float(i))
+        for i in range(40)
+    ]
+    listed = prompts.scratch_prompt(many, "none").user
+    assert "- 00000000 (" in listed and "- 00000010 (" not in listed  # of the older ones the worthiest
+    assert "Memory text: 5 tokens. A run costs 0.500000 USD." in listed
