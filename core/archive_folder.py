@@ -12,7 +12,7 @@ from statistics import fmean
 from core.design_file import NO_MEMORY
 from core.examples import clip
 from core.memo_manager import Memo_Manager
-from core.meta_agent_past import Tried, children_section, tried_section
+from core.meta_agent_past import Tried, came_of, children_section, tried_section
 from core.meta_agent_prompt import Case, score_section, trajectories
 from core.novelty import Known
 from core.records import Record
@@ -91,12 +91,7 @@ def with_folders(records: Sequence[Record], always: Sequence[str]) -> list[Recor
 def _about(case: Case, record: Record) -> str:
     parents = " and ".join(sha for sha in (record.parent, record.second) if sha)
     origin = f"It changes {parents}, as: {record.way}." if parents else "It has no parent."
-    if record.hypothesis is not None:
-        origin += f"\nHypothesis: {record.hypothesis}"
-    if record.compared is not None:
-        origin += f"\nAgainst its parent, mean difference paired by task: {record.compared}"
-    if record.judged is not None:
-        origin += f"\nThe race against its parent ended with {record.judged}"
+    origin += f"\n{came_of(record.hypothesis, record.compared, record.judged)}".rstrip()
     return (
         f"{score_section(case)}\n\n# Origin\n{origin}\n\n"
         f"{children_section(case.sha, case.source, case.children)}\n"

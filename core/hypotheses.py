@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.experiments.racing import flip_p
+from core.experiments.statistics import exact
 
 ERROR = 0.05
 """Two-sided chance of a verdict on a rewrite that is its parent's equal, for one rewrite: among many, some will have
@@ -43,12 +44,12 @@ def compare(
     shared = sorted(design.keys() & parent.keys())
     if not shared:
         return None
-    d = [round(_mean(design[task]) - _mean(parent[task]), 12) for task in shared]
+    d = exact([_mean(design[task]) - _mean(parent[task]) for task in shared])
     below, above = flip_p(d, below=True), flip_p(d, below=False)
     p = min(1.0, 2 * min(below, above))
     verdict = "not decided" if p > ERROR else "better" if above < below else "worse"
     verdict = "worse" if stopped else verdict
-    return Compared(verdict, round(_mean(d), 6), len(d), round(p, 6))
+    return Compared(verdict, round(float(d.mean()), 6), len(d), round(p, 6))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -42,6 +42,10 @@ class Inputs:
         path = self.folder / "tasks.jsonl"
         return path if path.exists() else None
 
+    def has_tasks_of(self, tasks_file: Path) -> bool:
+        """Whether the run works on the tasks of another run's file."""
+        return self.tasks is not None and self.tasks.read_bytes() == tasks_file.read_bytes()
+
     @property
     def history(self) -> Path | None:
         """The archive that the evolution starts from, when it starts from one."""

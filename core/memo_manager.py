@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.design_file import NO_MEMORY, content_sha, file_name
-from core.pareto import Objective, best_design, design_beliefs, design_worth
+from core.pareto import Objective, best_design, worth_and_sd
 from core.program_key import program_key
 from core.records import Attempt, Proposal, Record, record_of
 from core.selection import Candidate
@@ -85,18 +85,12 @@ class Memo_Manager:
 
     def candidates(self, objective: Objective | None = None) -> list[Candidate]:
         """Designs that may become parents, by their reward; with an objective, by what they are worth by that."""
-        worth = design_worth(self.records, objective) if objective else {}
-        believed = design_beliefs(self.records, objective) if objective in ("reward", "resolved") else {}
-        return [
-            Candidate(
-                r.sha,
-                worth.get(r.sha, r.reward),
-                r.visits,
-                r.parent,
-                believed[r.sha].sd if r.sha in believed else 0.0,
-            )
-            for r in self.rewritable()
-        ]
+        judged = worth_and_sd(self.records, objective) if objective else {}
+        found = []
+        for r in self.rewritable():
+            worth, sd = judged.get(r.sha, (r.reward, 0.0))
+            found.append(Candidate(r.sha, worth, r.visits, r.parent, sd))
+        return found
 
     def best(self, objective: Objective = "reward") -> Record | None:
         """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals.

@@ -25,6 +25,7 @@ MOST_AHEAD = 20
 BEST_DESIGNS, LATEST_DESIGNS = 8, 16
 EARLIER_DESIGNS = 400
 NOTE_CHARS = 600
+_RACED = "The race against its parent ended with "
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def origin_section(origin: Origin | None) -> str:
     suggestion = clip(json.dumps(origin.suggestion, ensure_ascii=False, indent=1), SUGGESTION_CHARS)
     return (
         f"# How it came about\nIt rewrites {origin.parent}; change in reward: {change}\n"
-        f"{_meant(origin.hypothesis, origin.compared)}"
+        f"{came_of(origin.hypothesis, origin.compared)}"
         f"The suggestion it followed:\n{fenced(suggestion, 'json')}\n"
         f"Source of {origin.parent}:\n{fenced(clip(origin.source, SOURCE_CHARS), 'python')}"
     )
@@ -111,8 +112,7 @@ def children_section(parent: str, source: str, children: Sequence[Child]) -> str
         price = price_lines(child.memory_tokens, child.usd)
         parts.append(
             f"## Rewrite {child.sha}: {child.change:+.4f} against {parent}{price}\n"
-            f"{_meant(child.hypothesis, child.compared)}"
-            f"{_raced(child.judged)}"
+            f"{came_of(child.hypothesis, child.compared, child.judged)}"
             f"{fenced(_changed(source, child.source), 'diff')}"
         )
     return "\n".join(parts)
@@ -180,7 +180,7 @@ def _line(one: Tried) -> str:
     if one.compared is not None:
         line += f" Against its parent {one.compared}."
     if one.judged is not None:
-        line += f" {_raced(one.judged).strip()}."
+        line += f" {_RACED}{one.judged}."
     if one.memory_tokens is not None:
         line += f" Memory text: {one.memory_tokens:.0f} tokens."
     return line if one.usd is None else f"{line} A run costs {one.usd:.6f} USD."
@@ -193,17 +193,14 @@ def price_lines(memory_tokens: float | None, usd: float | None) -> str:
     return lines if usd is None else f"{lines}\nUSD of all model calls of a run: {usd:.6f}"
 
 
-def _raced(judged: str | None) -> str:
-    return "" if judged is None else f"The race against its parent ended with {judged}\n"
-
-
-def _meant(hypothesis: str | None, compared: Compared | None) -> str:
-    stated = "" if hypothesis is None else f"Hypothesis: {hypothesis}\n"
-    return (
-        stated
-        if compared is None
-        else f"{stated}Against its parent, mean difference paired by task: {compared}\n"
-    )
+def came_of(hypothesis: str | None, compared: Compared | None, judged: str | None = None) -> str:
+    """What a design was meant to improve, and what came of it beside its parent, each on a line of its own."""
+    lines = [
+        ("Hypothesis: ", hypothesis),
+        ("Against its parent, mean difference paired by task: ", compared),
+        (_RACED, judged),
+    ]
+    return "".join(f"{begin}{value}\n" for begin, value in lines if value is not None)
 
 
 def _changed(before: str, after: str) -> str:

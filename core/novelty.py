@@ -24,7 +24,7 @@ class Known:
     def __init__(self, archive: Memo_Manager, proposal: Proposal, objective: Objective = "reward") -> None:
         self._archive = archive
         self.records = archive.known_to(proposal)
-        self.worth = design_worth(self.records, objective)
+        self._objective = objective
         designs = {r.content for r in self.records}
         entered = archive.proposals[: proposal.known]
         attempts = [a for r in self.records for a in r.attempts] + [a for p in entered for a in p.attempts]
@@ -37,6 +37,11 @@ class Known:
                 and not (a.alike and a.content in self._turned_down)
             ):
                 self._turned_down[a.content] = a
+
+    @cached_property
+    def worth(self) -> dict[str, float]:
+        """What the search is to raise of each scored design, by SHA."""
+        return design_worth(self.records, self._objective)
 
     @cached_property
     def tried(self) -> list[Tried]:

@@ -74,16 +74,22 @@ def design_points(
 def design_worth(records: Sequence[Record], objective: Objective) -> dict[str, float]:
     """What a search is to raise of each scored design: its gain, or with a price 0 on the first front and 1 less on
     each further one."""
+    return {sha: worth for sha, (worth, _) in worth_and_sd(records, objective).items()}
+
+
+def worth_and_sd(records: Sequence[Record], objective: Objective) -> dict[str, tuple[float, float]]:
+    """The same, with the standard deviation of what is believed of a gain; 0 where none is."""
     scored = [r for r in records if r.status == "ok" and r.reward is not None]
     if objective in ("reward", "resolved"):
         believed = design_beliefs(records, objective)
-        return {r.sha: believed[r.sha].mean if r.sha in believed else getattr(r, objective) for r in scored}
+        known = {sha: (b.mean, b.sd) for sha, b in believed.items()}
+        return {r.sha: known.get(r.sha, (getattr(r, objective), 0.0)) for r in scored}
     points = design_points(records, objective)
     if objective == "tokens" and NO_MEMORY in points:
         # A memory that hands out nothing is no better than none, though neither has tokens.
         points[NO_MEMORY] = (points[NO_MEMORY][0], -1.0)
     number = fronts(points)
-    return {r.sha: -float(number.get(r.sha, len(points))) for r in scored}
+    return {r.sha: (-float(number.get(r.sha, len(points))), 0.0) for r in scored}
 
 
 def best_design(

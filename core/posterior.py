@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.experiments.statistics import exact
+
 Runs = Mapping[str, Sequence[float]]
 """Outcomes of a design's runs, by task."""
 GRID = 200
@@ -45,7 +47,7 @@ def beliefs(designs: Mapping[str, Runs]) -> dict[str, Belief]:
     level, variance = _levels([designs[name] for name in names])
     mean, sd = _shrunk(level, variance)
     # Rounding errors would tell equals apart.
-    mean, sd, level = (np.round(values, 12) for values in (mean, sd, level))
+    mean, sd, level = (exact(values) for values in (mean, sd, level))
     return {
         name: Belief(float(m), float(s), float(a))
         for name, m, s, a in zip(names, mean, sd, level, strict=True)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from core.design_file import NO_MEMORY
 from core.eval_in_container import EXAMINATION
-from core.experiments.h1 import blocks, learned_from
-from core.experiments.h2 import AGAIN
+from core.experiments import h1, h2
 from core.gateway.codex_provider import PREFIX as CODEX
 from core.gateway.gateway import GatewaySettings, split_effort
 from core.gateway.ledger import read_only, totals
@@ -155,14 +154,10 @@ def episodes_of(run: Run) -> int | None:
     arms = len({options.baseline, *options.memo_SHA})
     memories = len({options.baseline, *options.memo_SHA} - {NO_MEMORY})
     if options.kind == "h1" and not options.grouped:
-        planned = list(blocks(run.projects, options.seed, options.builds, options.folds, options.update_size))
-        learning = [len(block.update) for block in planned]
-        shared = sum(map(len, learned_from(planned).values()))
-        collected = memories * sum(learning) if options.fresh_collection else shared
-        return options.builds * len(run.tasks) * options.repeats * arms + collected
+        scored, collected, _ = h1.runs_of(options, run.projects, arms, memories)
+        return scored + collected
     if options.kind == "h2":
-        asked_again = AGAIN * memories if len(run.tasks) > AGAIN else 0
-        return options.orders * (len(run.tasks) * options.repeats * arms + asked_again)
+        return sum(h2.runs_of(options, len(run.tasks), arms, memories))
     if options.kind not in ("evaluate", "h1"):
         return None
     split = split_of(options, run.tasks)

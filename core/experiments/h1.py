@@ -162,6 +162,20 @@ def learned_from(planned: Sequence[Block]) -> dict[int, set[str]]:
     return found
 
 
+def runs_of(options: Options, projects: dict[str, str], arms: int, memories: int) -> tuple[int, int, int]:
+    """(runs that are scored, runs to learn from, updates of memories) of an experiment.
+
+    Args:
+        projects: project of each task.
+        arms: how many, the control included; memories: how many of them learn.
+    """
+    planned = list(blocks(projects, options.seed, options.builds, options.folds, options.update_size))
+    updates = memories * sum(len(block.update) for block in planned)
+    shared = sum(len(tasks) for tasks in learned_from(planned).values())
+    scored = len(projects) * options.repeats * options.builds * arms
+    return scored, updates if options.fresh_collection else shared, updates
+
+
 async def run_arms(run: Run, arms: Sequence[Arm]) -> list[Outcome]:
     """Run all arms through all blocks. An arm whose design fails stops there; the others go on, unless it is the
     first one, the control: without it nothing can be compared, and what they have not finished has no score.

@@ -82,6 +82,12 @@ def orders(tasks: Sequence[str], seed: int, count: int) -> list[tuple[int, list[
     return found
 
 
+def runs_of(options: Options, tasks: int, arms: int, memories: int) -> tuple[int, int]:
+    """(runs of the streams, runs of first tasks asked again) with so many arms, of which so many learn."""
+    again = AGAIN * options.orders * memories if tasks > AGAIN else 0
+    return tasks * options.orders * options.repeats * arms, again
+
+
 async def run_streams(run: Run, arms: Sequence[Arm]) -> tuple[list[Outcome], list[Step]]:
     """Run all arms through all orders, as many at a time as retrieve episodes may run. An arm whose design fails
     stops; the others go on, unless it is the first one, the control: then orders not yet begun are not run, and arms

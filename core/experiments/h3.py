@@ -47,11 +47,6 @@ class Search:
     archive: Memo_Manager
     best: Record | None
 
-    @property
-    def scored(self) -> int:
-        """Evolved designs that were scored: of so many ``best`` is the best."""
-        return len(_evolved(self.archive))
-
 
 @dataclass(frozen=True)
 class Found:
@@ -175,13 +170,8 @@ async def _search(run: Run, number: int, seed: int, on_event: Callable[[Event], 
 
 def _best(archive: Memo_Manager, objective: Objective) -> Record | None:
     """The best of the evolved designs, believed by all that was scored; a tie goes to the earliest."""
-    own = {r.sha for r in _evolved(archive)}
+    own = {r.sha for r in archive.records if is_evolved(r)}
     return best_design(archive.records, objective, own)
-
-
-def _evolved(archive: Memo_Manager) -> list[Record]:
-    """Designs of the search that were scored, those made by hand left out."""
-    return [r for r in archive.records if is_evolved(r)]
 
 
 def open_test_split(folder: Path, designs: Sequence[Design], split: Split) -> None:
@@ -215,11 +205,11 @@ def openings(folder: Path, tasks_file: Path, split: Split) -> list[str]:
     more.
     """
     found = []
+    ids = [json.loads(row)["instance_id"] for row in tasks_file.read_text(encoding="utf-8").splitlines()]
     for path in sorted(folder.parent.glob("*/options.json")):
         other = path.parent
         try:
-            tasks = Inputs(other).tasks
-            if other == folder or tasks is None or tasks.read_bytes() != tasks_file.read_bytes():
+            if other == folder or not Inputs(other).has_tasks_of(tasks_file):
                 continue
             if (other / SEAL).exists():
                 met = json.loads((other / SEAL).read_text(encoding="utf-8"))["retrieve_tasks"]
@@ -227,9 +217,6 @@ def openings(folder: Path, tasks_file: Path, split: Split) -> list[str]:
                 asked = json.loads(path.read_text(encoding="utf-8"))
                 if asked["kind"] != "evaluate" or not any(other.glob("evaluations/*_eval_1/episodes.jsonl")):
                     continue
-                ids = [
-                    json.loads(row)["instance_id"] for row in tasks.read_text(encoding="utf-8").splitlines()
-                ]
                 met = split_tasks(ids, asked["status"], asked["train_size"]).retrieve
             if set(met) & set(split.retrieve):
                 found.append(other.name)

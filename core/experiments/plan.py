@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.eval_in_container import EXAMINATION
-from core.experiments.h1 import blocks, learned_from
-from core.experiments.h2 import AGAIN
+from core.experiments import h1, h2
 from core.experiments.power import (
     Layers,
     detectable,
@@ -105,11 +104,7 @@ def plan(options: Options, projects: dict[str, str], arms: Sequence[str], pilot:
     if options.kind == "h3":
         return _h3(options, projects, arms, pilot)
     n, r, b = len(projects), options.repeats, options.builds
-    planned = list(blocks(projects, options.seed, b, options.folds, options.update_size))
-    scored = n * r * b * len(arms)
-    learning = (len(arms) - 1) * sum(len(block.update) for block in planned)
-    shared = sum(len(tasks) for tasks in learned_from(planned).values())
-    collected = learning if options.fresh_collection else shared
+    scored, collected, learning = h1.runs_of(options, projects, len(arms), len(arms) - 1)
     rest = "half" if options.folds == 2 else f"{options.folds - 1} of {options.folds} parts"
     lines = [
         f"Plan of H1 (nothing is run): {', '.join(arms[1:])} against {arms[0]}; primary contrast: {arms[1]}, resolved",
@@ -140,15 +135,14 @@ def _spending(options: Options, runs: int, pilot: Pilot | None) -> list[str]:
 
 def _h2(options: Options, n: int, arms: Sequence[str], pilot: Pilot | None) -> list[str]:
     r, k, learning = options.repeats, options.orders, len(arms) - 1
-    streams = n * k * r
-    again = AGAIN * k * learning if n > AGAIN else 0
+    streamed, again = h2.runs_of(options, n, len(arms), learning)
     lines = [
         f"Plan of H2 (nothing is run): {', '.join(arms[1:])} against {arms[0]}; primary contrast: {arms[1]}, resolved",
         f"  tasks    {n} of {options.project}, one after the other",
-        f"  runs     {n} tasks x {k} orders x {r} repeats x {len(arms)} arms = {streams * len(arms)}, and {again} of "
+        f"  runs     {n} tasks x {k} orders x {r} repeats x {len(arms)} arms = {streamed}, and {again} of "
         "first tasks asked again",
-        f"  updates  {streams * learning + again * (n - 1)} of memories",
-        *_spending(options, streams * len(arms) + again, pilot),
+        f"  updates  {n * k * r * learning + again * (n - 1)} of memories",
+        *_spending(options, streamed + again, pilot),
     ]
     if k < 2:
         return [*lines, "  one order shows no rise that would hold for another: --orders takes more"]

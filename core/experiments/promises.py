@@ -63,18 +63,14 @@ def promises_in(
                 continue
             archive = json.loads(path.read_text(encoding="utf-8"))
             records = [record_of(data) for data in archive["records"]]
-            for record in records:
-                own = is_evolved(record) and (archive["origin"] == 0 or record.step > archive["origin"])
-                met = set(record.runs.get("reward", {}))
-                if (
-                    own
-                    and met
-                    and not met & set(tested)
-                    and record.sha in designs
-                    and record.sha not in found
-                ):
-                    name = path.parent.relative_to(runs).as_posix()
-                    found[record.sha] = {"search": name, **promised(records, record)}
+            own = [
+                r for r in records if is_evolved(r) and (not archive["origin"] or r.step > archive["origin"])
+            ]
+            name = path.parent.relative_to(runs).as_posix()
+            for record in own:
+                met = record.runs.get("reward", {}).keys()
+                if met and met.isdisjoint(tested) and record.sha in designs:
+                    found.setdefault(record.sha, {"search": name, **promised(records, record)})
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             continue
     return [found[design] for design in designs if design in found]
@@ -99,6 +95,4 @@ def _like(run: Path, options: Options, tasks_file: Path) -> bool:
         OSError, ValueError, KeyError, TypeError: it cannot be told.
     """
     asked = json.loads((run / "options.json").read_text(encoding="utf-8"))
-    tasks = Inputs(run).tasks
-    same = tasks is not None and tasks.read_bytes() == tasks_file.read_bytes()
-    return same and asked["execution_model"] == options.execution_model
+    return Inputs(run).has_tasks_of(tasks_file) and asked["execution_model"] == options.execution_model

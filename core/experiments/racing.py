@@ -16,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from core.experiments.statistics import exact
+
 REJECT_ERROR = 0.2
 """Chance that a rewrite as good as its parent is stopped early: it loses a draw of many, and may come again."""
 ACCEPT_ERROR = 0.05
@@ -56,7 +58,7 @@ def decide(differences: Sequence[float], planned: Sequence[int]) -> Decision:
         raise ValueError(
             f"a decision after {n} tasks was not planned (planned: {', '.join(map(str, planned))})"
         )
-    d = np.round(np.asarray(differences, float), 12)
+    d = exact(differences)
     mean = float(d.mean())
     seen = f"{mean:+.3f} against its parent on {n} of {planned[-1]} tasks ({(d > 0).sum()} up, {(d < 0).sum()} down)"
     if n == planned[-1]:

@@ -23,10 +23,12 @@ from core.gateway.ledger import Totals, totals
 from core.grading_desk import Key, read_verdicts
 from core.options import MEMO_ARCHIVE, OFFLINE
 from core.pareto import OUTCOME, Objective
-from core.records import Record, record_of
+from core.records import Record
 from core.report.costs import GROUPS
 from core.report.html.safe import number
+from core.report.loaded_archive import archive_in
 from core.report.purposes import SCORE, Sealed, purpose, sealed_in
+from core.report.reading import as_list, object_in, one_line
 from evals.contract import Episode, Updates, Verdict
 
 
@@ -123,7 +125,7 @@ class LoadedRun:
     @property
     def summarised(self) -> list[dict[str, Any]]:
         """What the summary says of each design."""
-        return [d for d in _list(self.summary.get("designs")) if isinstance(d, dict)]
+        return [d for d in as_list(self.summary.get("designs")) if isinstance(d, dict)]
 
     @property
     def projects(self) -> dict[str, str]:
@@ -155,10 +157,10 @@ def load_run(
         each: handed every episode with its texts, which are not kept; the verdict is None when it was not graded.
     """
     notes: list[str] = []
-    summary = _object(folder / "summary.json", notes, "there is no result yet")
-    options = _object(folder / "options.json", notes, "what was asked is not known")
+    summary = object_in(folder / "summary.json", notes, "there is no result yet")
+    options = object_in(folder / "options.json", notes, "what was asked is not known")
     tasks = _tasks(folder, options, notes)
-    records, proposals = _archive(folder, notes)
+    records, proposals = archive_in(folder, notes)
     verdicts = _verdicts(folder, notes)
     sealed = _sealed(folder, summary.get("kind") or options.get("kind"), notes)
     evaluations = [
@@ -200,24 +202,9 @@ def _sealed(folder: Path, kind: Any, notes: list[str]) -> Sealed | None:
     path = folder / SEAL
     if kind != "h3" and not path.exists():
         return None
-    return sealed_in(_object(path, notes, "the test half was not opened, and nothing is scored before it is"))
-
-
-def _object(path: Path, notes: list[str], missing: str) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(data, dict):
-            return data
-        notes.append(f"{path.name} holds no object")
-    except FileNotFoundError:
-        notes.append(f"{path.name} is missing: {missing}")
-    except (OSError, ValueError, RecursionError) as error:
-        notes.append(f"{path.name} cannot be read: {_line(error)}")
-    return {}
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
+    return sealed_in(
+        object_in(path, notes, "the test half was not opened, and nothing is scored before it is")
+    )
 
 
 def _tasks(folder: Path, options: dict[str, Any], notes: list[str]) -> dict[str, TaskFacts]:
@@ -234,52 +221,10 @@ def _tasks(folder: Path, options: dict[str, Any], notes: list[str]) -> dict[str,
                 str(row.get("project") or row.get("repo") or "?"), *counts
             )
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        notes.append(f"the tasks cannot be read ({_line(error)}): their projects are taken from the episodes")
+        notes.append(
+            f"the tasks cannot be read ({one_line(error)}): their projects are taken from the episodes"
+        )
     return tasks
-
-
-def _archive(folder: Path, notes: list[str]) -> tuple[list[Record], list[dict[str, Any]]]:
-    path = folder / "archive.json"
-    if not path.exists():
-        return [], []
-    data = _object(path, notes, "")
-    records = []
-    for row in _list(data.get("records")):
-        try:
-            record = record_of(row)
-            _check(record)
-            records.append(record)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
-            notes.append(f"archive.json holds a design that cannot be read: {_line(error)}")
-    return records, [p for p in _list(data.get("proposals")) if isinstance(p, dict)]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _check(record: Record) -> None:
-    """Raise ValueError for a record with values of the wrong type; numbers that are none become None."""
-    texts = (record.sha, record.content, record.path, record.status, record.way)
-    if not all(isinstance(text, str) for text in texts) or not all(
-        text is None or isinstance(text, str)
-        for text in (record.parent, record.second, record.error, record.hypothesis)
-    ):
-        raise ValueError("values of the wrong type")
-    for name in ("reward", "reward_se", "resolved", "improve_score", "usd"):
-        setattr(record, name, number(getattr(record, name)))
-    for name in ("step", "generation", "tasks", "episodes", "tokens", "visits"):
-        setattr(record, name, int(number(getattr(record, name)) or 0))
-    if record.compared is not None:
-        figures = (record.compared.difference, record.compared.tasks, record.compared.p)
-        if not isinstance(record.compared.verdict, str) or None in map(number, figures):
-            raise ValueError("a comparison with its parent with values of the wrong type")
-    outcomes = [v for of_task in record.runs.values() for values in of_task.values() for v in values]
-    if None in map(number, outcomes):
-        record.runs = {}
-    for attempt in record.attempts:
-        if not isinstance(attempt.content, str) or not isinstance(attempt.error, str | None):
-            raise ValueError("an attempt with values of the wrong type")
 
 
 def _verdicts(folder: Path, notes: list[str]) -> dict[str, dict[Key, Verdict]]:
@@ -293,7 +238,7 @@ def _verdicts(folder: Path, notes: list[str]) -> dict[str, dict[Key, Verdict]]:
                 "the end of verdicts.jsonl is not whole: what follows its last whole line is left out"
             )
     except (OSError, RecursionError) as error:
-        notes.append(f"verdicts.jsonl cannot be read: {_line(error)}")
+        notes.append(f"verdicts.jsonl cannot be read: {one_line(error)}")
         return {}
     return {
         name: {key: verdict for key, verdict in verdicts.items() if _sound(verdict)}
@@ -322,8 +267,8 @@ def _evaluation(
     label, _, rest = path.name.rpartition("_")[0].rpartition("_")
     if not label:
         return None
-    spec = _object(path / "spec.json", [], "")
-    result = _object(path / "result.json", [], "")
+    spec = object_in(path / "spec.json", [], "")
+    result = object_in(path / "result.json", [], "")
     error, status = result.get("error"), result.get("status")
     evaluation = Evaluation(
         path.name,
@@ -350,7 +295,7 @@ def _evaluation(
                     dataclasses.replace(graded, init={}, memory_retrieved=None, trajectory=[])
                 )
     except (BadOutcome, OSError) as error:
-        notes.append(f"evaluations/{path.name}: {_line(error)}: what follows is left out")
+        notes.append(f"evaluations/{path.name}: {one_line(error)}: what follows is left out")
     return evaluation
 
 
@@ -402,15 +347,15 @@ def _labels(
     evaluations: list[Evaluation],
     sealed: Sealed | None,
 ) -> list[str]:
-    said = [d.get("sha") for d in _list(summary.get("designs")) if isinstance(d, dict)]
+    said = [d.get("sha") for d in as_list(summary.get("designs")) if isinstance(d, dict)]
     if sealed is not None:
-        asked = [options.get("baseline"), *_list(options.get("memo_SHA"))]
+        asked = [options.get("baseline"), *as_list(options.get("memo_SHA"))]
         tested = said if summary.get("state") == "done" else sealed.designs or [*asked, *said]
         return list(dict.fromkeys(name for name in tested if isinstance(name, str)))
     named = [*(record.sha for record in records), *said]
     control = [options.get("baseline")] if options.get("kind") in ("h1", "h2") else []
     scored = {e.label for e in evaluations if e.purpose == SCORE}
-    named += [name for name in [*control, *_list(options.get("memo_SHA"))] if name in scored]
+    named += [name for name in [*control, *as_list(options.get("memo_SHA"))] if name in scored]
     named += [e.label for e in evaluations if e.purpose == SCORE]
     return list(dict.fromkeys(name for name in named if isinstance(name, str)))
 
@@ -442,5 +387,5 @@ def _costs(path: Path, notes: list[str]) -> dict[tuple[str, ...], list[Totals]]:
             raise sqlite3.DatabaseError("there is none")
         return {by: totals(path, *by) for by in [(), *GROUPS]}
     except sqlite3.Error as error:
-        notes.append(f"the ledger cannot be read ({_line(error)}): costs are not known")
+        notes.append(f"the ledger cannot be read ({one_line(error)}): costs are not known")
         return {}

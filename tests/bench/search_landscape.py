@@ -41,7 +41,7 @@ from core.memo_manager import Memo_Manager
 from core.options import MEMO_ARCHIVE
 from evals.contract import Episode, EvalResult
 from evals.utils import gateway_client
-from tests.bench.search_policies import POLICIES, search
+from tests.bench.search_policies import POLICIES, draw, search
 
 POLICIES = {
     **POLICIES,
@@ -171,25 +171,6 @@ def _points(found: TTest) -> str:
     return f"{found.delta:+.1f} [{found.interval[0]:+.1f}, {found.interval[1]:+.1f}]"
 
 
-def draw(worth: dict[str, np.ndarray], grid: Sequence[int], path: str) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, ax = pyplot.subplots(figsize=(6, 3.6))
-    for shift, policy in enumerate(("random", "alma", "ours")):
-        found = [paired_t(100 * worth[policy][:, at]) for at in range(len(grid))]
-        half = [f.delta - f.interval[0] for f in found]
-        at = np.array(grid) * (1 + 0.01 * shift)
-        ax.errorbar(at, [f.delta for f in found], half, capsize=3, marker="o", label=policy)
-    ax.axhline(0, linestyle=":", color="grey", label="no memory")
-    ax.set(xlabel="episodes of the search", ylabel="solved beyond no memory, points\n(drawn landscapes)")
-    ax.legend()
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-
-
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--episodes", type=int, default=1000)
@@ -213,7 +194,8 @@ def main() -> None:
     )
     report(worth, grid)
     if args.plot:
-        draw(worth, grid, args.plot)
+        drawn = {policy: 100 * worth[policy] for policy in ("random", "alma", "ours")}
+        draw(drawn, grid, 0.0, "solved beyond no memory, points\n(drawn landscapes)", args.plot)
 
 
 if __name__ == "__main__":

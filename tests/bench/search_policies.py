@@ -24,7 +24,7 @@ import csv
 import dataclasses
 import random
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isnan, nan
 from pathlib import Path
@@ -132,6 +132,8 @@ async def search(
         await agent.forward(MANY_STEPS)
     except Enough:
         pass
+    if not best:
+        raise ValueError(f"{budget:.0f} episodes are too few for one proposal: take more --episodes")
     return Curve(policy, seed, archive, best)
 
 
@@ -247,10 +249,11 @@ def report(
             )
     print(f"every point: {path}")
     if plot:
-        _draw(scores, grid, test["no_mem"], plot)
+        draw(scores, grid, test["no_mem"], "test reward of its best design (offline model)", plot)
 
 
-def _draw(scores: dict[str, np.ndarray], grid: list[int], no_mem: float, path: str) -> None:
+def draw(scores: Mapping[str, np.ndarray], grid: Sequence[int], level: float, ylabel: str, path: str) -> None:
+    """Means with their intervals over seeds, by policy and episodes; ``level`` is that of no memory."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -260,11 +263,10 @@ def _draw(scores: dict[str, np.ndarray], grid: list[int], no_mem: float, path: s
     for shift, (policy, values) in enumerate(scores.items()):
         found = [paired_t(values[:, at]) for at in range(len(grid))]
         half = [f.delta - f.interval[0] for f in found]
-        ax.errorbar(
-            np.array(grid) + 2 * shift, [f.delta for f in found], half, capsize=3, marker="o", label=policy
-        )
-    ax.axhline(no_mem, linestyle=":", color="grey", label="no memory")
-    ax.set(xlabel="episodes of the search", ylabel="test reward of its best design (offline model)")
+        at = np.array(grid) + shift * grid[-1] / 60
+        ax.errorbar(at, [f.delta for f in found], half, capsize=3, marker="o", label=policy)
+    ax.axhline(level, linestyle=":", color="grey", label="no memory")
+    ax.set(xlabel="episodes of the search", ylabel=ylabel)
     ax.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=150)

@@ -350,6 +350,10 @@ def test_a_design_that_is_beaten_is_no_stop_for_the_tab_key_and_runs_that_are_no
     section = front_of(html_of(make_evolution(tmp_path / "run", records)))
     assert re.search(r'data-opens="1" tabindex="-1" aria-label="claude_md: [^"]*tokens">', section)
     assert section.count('class="beaten"') == 1
+    nothing = {name: {task: [float("nan")] for task in runs} for name, runs in records[1].runs.items()}
+    spoilt = [records[0], dataclasses.replace(records[1], confirmed=nothing), records[2]]
+    section = front_of(html_of(make_evolution(tmp_path / "confirmed", spoilt)))
+    assert section == front_of(html_of(make_evolution(tmp_path / "as before", records)))
     records[1].runs["reward"] = {task: [float("nan")] for task in records[1].runs["reward"]}
     section = front_of(html_of(make_evolution(tmp_path / "other", records)))
     assert section.count('class="point"') == 2 and "claude_md" not in section
