@@ -227,7 +227,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         default="alma",
         help="how parents are chosen: alma as in the paper, up to five a step, the next step when all are scored "
         "(default); the others one after the other as results come in: rank by their order, thompson by their "
-        "whole line, greedy the best, random any",
+        "whole line, greedy the one that is believed to be the best, random any",
     )
     add(
         "--evaluation",

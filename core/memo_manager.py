@@ -93,10 +93,7 @@ class Memo_Manager:
         return found
 
     def best(self, objective: Objective = "reward") -> Record | None:
-        """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals.
-
-        Where all ran equally often on the same tasks it is that with the highest score.
-        """
+        """The scored design that is believed to be the best, ``no_mem`` aside; the earliest of equals."""
         return best_design(self.records, objective)
 
     def source(self, record: Record) -> str:

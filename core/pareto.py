@@ -54,7 +54,8 @@ def fronts(points: Points) -> dict[str, int]:
 
 def design_beliefs(records: Iterable[Record], objective: Objective = "reward") -> dict[str, Belief]:
     """What is believed of the designs whose runs are known."""
-    return beliefs({r.sha: r.blocks(OUTCOME[objective]) for r in records if r.runs})
+    scored = [r for r in records if r.runs]
+    return beliefs({r.sha: r.blocks(OUTCOME[objective]) for r in scored}, {r.sha: r.parents for r in scored})
 
 
 def design_points(

@@ -2,7 +2,9 @@
 
 A score is what a design is worth, plus what its tasks happen to be, plus chance. The tasks are common to all designs
 of an archive, so their part is estimated and taken out; that also makes designs comparable that ran on different
-numbers of tasks. The rest is judged by how designs differ: where they hardly differ, a high score is mostly luck.
+numbers of tasks. The rest is judged by how designs differ: where they hardly differ, a high score is mostly luck. And
+by kin: a design is likely to be about as good as what it was made of and what was made of it, as far as the scores
+show that worth is inherited at all.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from core.experiments.statistics import exact
 
 Runs = Mapping[str, Sequence[float]]
 """Outcomes of a design's runs, by task."""
-GRID = 200
+SPREADS = np.linspace(0.025, 3, 60)
+"""Of what designs are worth, as multiples of how their levels differ."""
+KIN = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+"""How alike parent and child may be: correlations that are all equally likely before the scores are seen."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +38,26 @@ class Belief:
     level: float
 
 
-def beliefs(designs: Mapping[str, Runs]) -> dict[str, Belief]:
+def beliefs(designs: Mapping[str, Runs], parents: Mapping[str, Sequence[str]] = {}) -> dict[str, Belief]:
     """Beliefs about designs that were run on the same tasks, or on some of them.
+
+    Args:
+        designs: runs by name, parents before their children.
+        parents: of designs that were made of others.
 
     Design and task are additive effects (least squares). A design's level has the variance of what is left over, by
     task, of its own tasks, of which the part that repeats can lower is known from the repeats. Levels are normal
-    around a common mean with a spread that is integrated over (Gelman et al., Bayesian Data Analysis, section 5.4; flat
-    prior). Shifting and scaling all outcomes shifts and scales the beliefs.
+    around a common mean, alike by descent as in breeding (Henderson 1975, Biometrics 31, 423-447); their spread and how
+    alike parent and child are is integrated over (Gelman et al., Bayesian Data Analysis, section 5.4; flat priors).
+    Shifting and scaling all outcomes shifts and scales the beliefs.
     """
     names = [name for name, runs in designs.items() if runs]
     if not names:
         return {}
     level, variance = _levels([designs[name] for name in names])
-    mean, sd = _shrunk(level, variance)
+    place = {name: at for at, name in enumerate(names)}
+    of_each = [[place[p] for p in parents.get(name, ()) if p in place] for name in names]
+    mean, sd = _shrunk(level, variance, of_each)
     # Rounding errors would tell equals apart.
     mean, sd, level = (exact(values) for values in (mean, sd, level))
     return {
@@ -76,25 +88,48 @@ def _levels(designs: Sequence[Runs]) -> tuple[np.ndarray, np.ndarray]:
     return level, np.bincount(owner, of_cell) / n**2
 
 
-def _shrunk(level: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior means and standard deviations of normal means with an unknown common mean and spread."""
+def _kinship(parents: Sequence[Sequence[int]], rho: float) -> np.ndarray:
+    """Correlation of what designs are worth: ``rho`` between parent and child, of a crossover to each parent half that
+    and what the parents have in common; ``rho`` once more for each further generation.
+
+    Args:
+        parents: positions of each design's parents, which come before it.
+    """
+    k = np.eye(len(parents))
+    for child, of_child in enumerate(parents):
+        if of_child:
+            k[child, :child] = k[:child, child] = rho * k[list(of_child), :child].mean(axis=0)
+    return k
+
+
+def _shrunk(
+    level: np.ndarray, variance: np.ndarray, parents: Sequence[Sequence[int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior means and standard deviations of related normal values with an unknown common mean, spread and
+    correlation of kin."""
     scale = float(level.std() + np.sqrt(variance.mean()))
     if scale <= 0 or not variance.any():
         return level, np.sqrt(variance)
-    spread = scale * np.linspace(1 / GRID, 3, GRID)[:, None]
-    total = variance + spread**2
-    weight = 1 / total
-    centre_variance = 1 / weight.sum(axis=1, keepdims=True)
-    centre = (weight * level).sum(axis=1, keepdims=True) * centre_variance
-    log = 0.5 * (
-        np.log(centre_variance[:, 0])
-        - np.log(total).sum(axis=1)
-        - (weight * (level - centre) ** 2).sum(axis=1)
-    )
-    p = np.exp(log - log.max())[:, None]
+    spread = (scale * SPREADS)[:, None]
+    unit = np.sqrt(variance)
+    log, means, variances = [], [], []
+    for rho in KIN if any(parents) else (0.0,):
+        # In units of its own chance and along the axes of kinship every value is a shrunken observation of its own.
+        size, axes = np.linalg.eigh(_kinship(parents, rho) / np.outer(unit, unit))
+        seen, ones = axes.T @ (level / unit), axes.T @ (1 / unit)
+        total = 1 + spread**2 * np.maximum(size, 0.0)
+        share = 1 - 1 / total
+        centre_variance = 1 / (ones**2 / total).sum(axis=1, keepdims=True)
+        centre = (ones * seen / total).sum(axis=1, keepdims=True) * centre_variance
+        off = seen - centre * ones
+        log.append(
+            0.5 * (np.log(centre_variance[:, 0]) - np.log(total).sum(axis=1) - (off**2 / total).sum(axis=1))
+        )
+        means.append(centre + unit * ((share * off) @ axes.T))
+        unsure_centre = 1 - unit * ((share * ones) @ axes.T)
+        variances.append(variance * (share @ (axes**2).T) + unsure_centre**2 * centre_variance)
+    p = np.exp(np.concatenate(log) - np.max(log))[:, None]
     p /= p.sum()
-    share = spread**2 / total
-    means = centre + share * (level - centre)
-    variances = share * variance + (1 - share) ** 2 * centre_variance
-    mean = (p * means).sum(axis=0)
-    return mean, np.sqrt((p * (variances + (means - mean) ** 2)).sum(axis=0))
+    each = np.concatenate(means)
+    mean = (p * each).sum(axis=0)
+    return mean, np.sqrt((p * (np.concatenate(variances) + (each - mean) ** 2)).sum(axis=0))

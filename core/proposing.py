@@ -129,7 +129,7 @@ class Proposer:
                 trial = Trial(known.seems_like(trial.fields["behaviour"]), trial.fields)
                 sent_back = alike = trial.error is not None
             if trial.error is None:
-                scored = await self._trials.score(content, path, parent, known.records)
+                scored = await self._trials.score(content, path, parent, proposal.second, known.records)
                 trial = Trial(scored.error, trial.fields | scored.fields)
             attempts.append(Attempt(content, trial.error, alike))
             if trial.error is None or len(attempts) - sent_back == EXAMINATIONS:

@@ -86,6 +86,11 @@ class Record:
         return self.runs.get(outcome, {}) | again
 
     @property
+    def parents(self) -> list[str]:
+        """The designs it was made of: one, two, or none."""
+        return [sha for sha in (self.parent, self.second) if sha]
+
+    @property
     def memory_tokens(self) -> float | None:
         """Mean size of its memory text over all runs; None when no runs were kept."""
         sizes = [value for of_task in self.runs.get("memory_tokens", {}).values() for value in of_task]

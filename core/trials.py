@@ -87,12 +87,18 @@ class Trials:
         return Trial(self._archive.failures[content])
 
     async def score(
-        self, sha: str, path: Path, parent: Record | None = None, known: Sequence[Record] = ()
+        self,
+        sha: str,
+        path: Path,
+        parent: Record | None = None,
+        second: str | None = None,
+        known: Sequence[Record] = (),
     ) -> Trial:
         """Score a design.
 
         Args:
             parent: what it rewrites.
+            second: the other parent of a crossover.
             known: the archive as its proposal knows it.
         """
         try:
@@ -103,7 +109,8 @@ class Trials:
             else:
                 episodes = await self._run(sha, path, "eval")
             stopped = decision is not None and decision.verdict == "reject"
-            if self._confirm and not stopped and self._would_be_best(episodes, known):
+            kin = [parent.sha, *([second] if second else [])] if parent else []
+            if self._confirm and not stopped and self._would_be_best(episodes, kin, known):
                 confirmed = await self._run(sha, path, "confirm", again=1)
                 modes = [*modes, "confirm"]
         except DesignFailed as error:
@@ -143,11 +150,14 @@ class Trials:
             episodes += await self._run(sha, path, "rest", left)
         return episodes, decision, modes
 
-    def _would_be_best(self, episodes: Sequence[Episode], known: Sequence[Record]) -> bool:
+    def _would_be_best(
+        self, episodes: Sequence[Episode], parents: Sequence[str], known: Sequence[Record]
+    ) -> bool:
         """Whether a design would be believed to be better than all those known; no_mem is none of them, but what they
         all are read against."""
         rivals = {r.sha: r.blocks(self._outcome) for r in known if r.runs}
-        found = beliefs({"": runs_of(episodes)[self._outcome]} | rivals)
+        descent = {r.sha: r.parents for r in known} | {"": parents}
+        found = beliefs(rivals | {"": runs_of(episodes)[self._outcome]}, descent)
         others = [b.mean for sha, b in found.items() if sha not in ("", NO_MEMORY)]
         return not others or found[""].mean > max(others)
 

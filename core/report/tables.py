@@ -169,7 +169,7 @@ def archive(manager: Memo_Manager, title: str, notes: Sequence[str], objective: 
         table.add_row(*cells, *more, status, style="bold" if record is best else None)
     out = console()
     out.print(table)
-    about = "believed: the score without what its tasks and luck gave it. *: no design gives more for as "
+    about = "believed: the score without what luck and tasks gave it, judged by its kin too. *: none gives more for as "
     about += "little." if objective == "cost" else "few tokens."
     if objective in ("tokens", "cost"):
         about += " Bold: the cheapest of these that cannot be told from the best."

@@ -2,8 +2,9 @@
 
 Every policy searches with the same seeds on the training half, until the designs in its archive have cost
 ``--episodes`` runs of the agent, examinations included. What each search believed to be its best design after a
-quarter, half, three quarters and all of them is then scored on the sealed test half. ``ours`` is ``--selection rank
---evaluation race``.
+quarter, half, three quarters and all of them is then scored on the sealed test half. ``ours`` is ``--selection greedy
+--evaluation race``. ``alma`` names the design with the highest score, as the original does; ``alma, believed`` is the
+same search, of which the best is named as everywhere here, by ``core.posterior``.
 
     python -m tests.bench.search_policies [--episodes 120] [--seeds 5] [--result_dir search-policies] [--plot FILE.png]
         [--racing]
@@ -28,7 +29,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isnan, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,8 +50,9 @@ from run_main import options_from, parser
 POLICIES: dict[str, dict[str, Any]] = {
     "random": {"selection": "random"},
     "alma": {"selection": "alma"},
-    "ours": {"selection": "rank", "evaluation": "race"},
+    "ours": {"selection": "greedy", "evaluation": "race"},
 }
+BELIEVED = "alma, believed"
 UNRACED = "ours, full evaluation"
 MANY_STEPS = 1000
 BASELINE_EPISODES = ("no_mem", "claude_md")
@@ -81,18 +83,36 @@ class Counting:
         return sum(runs for (sha, *_), runs in self._runs.items() if sha in sources)
 
 
+class Named(NamedTuple):
+    """A design that was named the best when so many episodes had been run; ``reward`` is its score in the search."""
+
+    episodes: int
+    sha: str
+    reward: float
+
+
 @dataclass(frozen=True)
 class Curve:
-    """``best`` are (episodes so far, SHA of what was believed to be the best, its training reward), a proposal each."""
+    """What one search named after each of its proposals: ``best`` by what was believed, ``highest`` by score."""
 
     policy: str
     seed: int
     archive: Memo_Manager
-    best: list[tuple[int, str, float]]
+    best: list[Named]
+    highest: list[Named]
 
     def at(self, episodes: int) -> str:
         """The best design when so many episodes had been run."""
-        return [sha for used, sha, _ in self.best if used <= episodes or used == self.best[0][0]][-1]
+        return [b.sha for b in self.best if b.episodes <= episodes or b.episodes == self.best[0].episodes][-1]
+
+    def by_naming(self) -> list[Curve]:
+        """Itself; of ``alma`` as the original names its best, and as it is done here."""
+        if self.policy != "alma":
+            return [self]
+        return [
+            dataclasses.replace(self, best=self.highest),
+            dataclasses.replace(self, policy=BELIEVED),
+        ]
 
 
 async def search(
@@ -107,7 +127,8 @@ async def search(
 ) -> Curve:
     """One search in an empty archive, until it has had ``budget`` episodes, or made so many proposals."""
     counting = Counting(evaluator)
-    best: list[tuple[int, str, float]] = []
+    best: list[Named] = []
+    highest: list[Named] = []
 
     def on_event(event: Event) -> None:
         if not isinstance(event, ProposalEnded) or archive.best() is None or event.proposal.step == 0:
@@ -117,8 +138,9 @@ async def search(
         used = counting.episodes(contents)
         if used > budget or len(best) == proposals:
             raise Enough
-        found = archive.best()
-        best.append((used, found.sha, found.reward))
+        scored = [r for r in archive.records if r.reward is not None and r.sha != "no_mem"]
+        for named, r in ((best, archive.best()), (highest, max(scored, key=lambda r: r.reward))):
+            named.append(Named(used, r.sha, r.reward))
 
     agent = MetaAgent(
         *("coding", *models, "train"),
@@ -134,7 +156,7 @@ async def search(
         pass
     if not best:
         raise ValueError(f"{budget:.0f} episodes are too few for one proposal: take more --episodes")
-    return Curve(policy, seed, archive, best)
+    return Curve(policy, seed, archive, best, highest)
 
 
 async def search_in(
@@ -165,9 +187,10 @@ async def measure(budget: int, seeds: int, racing: bool, plot: str | None, argum
             options, folder, tasks, probe(options.sandbox), progress, reopen=folder.exists()
         ) as run:
             curves = [
-                await search_in(run, policy, settings, seed, budget)
+                curve
                 for seed in range(1, seeds + 1)
                 for policy, settings in POLICIES.items()
+                for curve in (await search_in(run, policy, settings, seed, budget)).by_naming()
             ]
             unraced = [
                 await search_in(
@@ -178,7 +201,7 @@ async def measure(budget: int, seeds: int, racing: bool, plot: str | None, argum
             ]
             grid = [round(budget * share) for share in (0.25, 0.5, 0.75, 1.0)]
             found = {c.at(n): c.archive for c in curves for n in grid}
-            found |= {c.best[-1][1]: c.archive for c in unraced}
+            found |= {c.best[-1].sha: c.archive for c in unraced}
             designs = [Design(sha, archive.path(archive.find(sha))) for sha, archive in found.items()]
             no_mem = curves[0].archive.find("no_mem")
             designs = [Design("no_mem", curves[0].archive.path(no_mem)), *designs]
@@ -204,12 +227,12 @@ def report_racing(raced: list[Curve], full: list[Curve], test: dict[str, float])
     print(f"{'seed':>6}{'proposals':>11}{'episodes':>16}{'test reward of the best':>26}")
     for a, b in zip(raced, full, strict=True):
         ends = (a.best[-1], b.best[-1])
-        episodes, rewards = [used for used, *_ in ends], [test[sha] for _, sha, _ in ends]
+        episodes, rewards = [end.episodes for end in ends], [test[end.sha] for end in ends]
         print(
             f"{a.seed:>6}{len(a.best):>11}{episodes[0]:>8} / {episodes[1]:<5}{rewards[0]:>18.3f} / {rewards[1]:.3f}"
         )
-    used = np.array([[c.best[-1][0] for c in curves] for curves in (raced, full)])
-    kept = np.array([[test[c.best[-1][1]] for c in curves] for curves in (raced, full)])
+    used = np.array([[c.best[-1].episodes for c in curves] for curves in (raced, full)])
+    kept = np.array([[test[c.best[-1].sha] for c in curves] for curves in (raced, full)])
     saved, lost = paired_t(1 - used[0] / used[1]), paired_t(kept[0] - kept[1])
     print(f"share of the episodes saved: {_with_interval(saved, '.0%')}")
     print(f"test reward, with racing - without: {_with_interval(lost, '+.3f')}")
@@ -220,20 +243,20 @@ def report(
 ) -> None:
     scores = {
         policy: np.array([[test[c.at(n)] for n in grid] for c in curves if c.policy == policy])
-        for policy in POLICIES
+        for policy in dict.fromkeys(c.policy for c in curves)
     }
     seeds = len(scores["ours"])
     print(f"\ntest reward of the best design so far, {seeds} search seeds; no memory: {test['no_mem']:.3f}")
-    print(f"{'episodes':>10}" + "".join(f"{policy:>26}" for policy in POLICIES))
+    print(f"{'episodes':>10}" + "".join(f"{policy:>26}" for policy in scores))
     for at, n in enumerate(grid):
-        cells = [paired_t(scores[policy][:, at]) for policy in POLICIES]
+        cells = [paired_t(values[:, at]) for values in scores.values()]
         print(f"{n:>10}" + "".join(f"{_with_interval(c, '.3f'):>26}" for c in cells))
-    for other in ("random", "alma"):
+    for other in [policy for policy in scores if policy != "ours"]:
         d = paired_t(scores["ours"][:, -1] - scores[other][:, -1])
         print(f"ours - {other} at the end, paired by seed: {_with_interval(d, '+.3f')}")
-    for policy in POLICIES:
+    for policy in scores:
         ends = [c for c in curves if c.policy == policy]
-        promised = np.mean([c.best[-1][2] for c in ends])
+        promised = np.mean([c.best[-1].reward for c in ends])
         kept = np.mean([test[c.at(grid[-1])] for c in ends])
         evaluated = np.mean([sum(r.reward is not None for r in c.archive.records) for c in ends])
         print(

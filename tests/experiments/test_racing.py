@@ -43,8 +43,10 @@ def test_equals_are_stopped_no_more_often_than_promised(tasks):
 def test_a_large_loss_is_seen_early_and_a_gain_is_hardly_ever_taken_for_one():
     worse = ends(lambda rng, n: scores(rng, n, -0.4), 27)
     assert worse["reject"] > 0.9 and worse["used"] < 0.5
-    better = ends(lambda rng, n: scores(rng, n, 0.2), 27)
-    assert better["reject"] < 0.02
+    slightly = ends(lambda rng, n: scores(rng, n, -0.1), 27)
+    assert slightly["reject"] > 0.5 and slightly["used"] < 0.7
+    better = [ends(lambda rng, n, gain=gain: scores(rng, n, gain), 14)["reject"] for gain in (0.1, 0.2)]
+    assert better[0] < 0.1 and better[1] < 0.03
 
 
 def test_p_is_that_of_all_flips():

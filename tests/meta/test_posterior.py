@@ -78,3 +78,47 @@ def test_what_leaves_nothing_to_judge_by_is_believed_as_it_is():
     assert (one.mean, one.sd, one.level) == pytest.approx((0.5, 0.0, 0.5))
     same = beliefs({d: {t: [0.5, 0.5] for t in TASKS} for d in "ab"})
     assert same["a"].mean == pytest.approx(0.5) and same["a"] == same["b"]
+
+
+def lineage(rng: np.random.Generator, n: int, rho: float) -> tuple[list[float], dict[str, list[str]]]:
+    """Abilities of designs that are as good as their parent but for a part of their own, every fifth of two parents."""
+    of = [rng.normal(), rng.normal()]
+    parents: dict[str, list[str]] = {}
+    for i in range(2, n):
+        above = rng.choice(i, 2 if i % 5 == 0 else 1, replace=False)
+        parents[f"d{i}"] = [f"d{p}" for p in above]
+        of.append(rho * np.mean([of[p] for p in above]) + np.sqrt(1 - rho**2) * rng.normal())
+    return [0.6 + 0.08 * a for a in of], parents
+
+
+@pytest.mark.parametrize(("rho", "gain"), [(0.9, 0.2), (0.0, -0.05)])
+def test_kin_tell_about_each_other_as_far_as_worth_is_inherited(rho, gain):
+    hits, alone, together = [], [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        abilities, parents = lineage(rng, 40, rho)
+        runs = archive(rng, abilities, repeats=1)
+        known = beliefs(runs, parents)
+        shift = np.mean([b.level for b in known.values()]) - np.mean(abilities)
+        for errors, found in ((alone, beliefs(runs)), (together, known)):
+            errors += [(b.mean - shift - a) ** 2 for a, b in zip(abilities, found.values(), strict=True)]
+        hits += [
+            abs(b.mean - shift - a) < 1.96 * b.sd for a, b in zip(abilities, known.values(), strict=True)
+        ]
+    assert np.mean(together) < (1 - gain) * np.mean(alone)
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.035)  # 800 intervals
+
+
+def test_of_two_designs_with_one_score_that_with_the_better_children_is_believed_more():
+    rng = np.random.default_rng(3)
+    abilities = [0.6, 0.6, *[0.75] * 6, *[0.45] * 6]
+    runs = archive(rng, abilities)
+    runs["d1"] = runs["d0"]
+    parents = {f"d{i}": ["d0" if i < 8 else "d1"] for i in range(2, 14)}
+    found = beliefs(runs, parents)
+    assert found["d0"].level == found["d1"].level
+    assert found["d0"].mean > found["d1"].mean + 0.01
+    child = {**runs, "new": {t: runs["d0"][t] for t in TASKS[:3]}}
+    above, beside = (beliefs(child, parents | {"new": [p]})["new"].mean for p in ("d2", "d8"))
+    assert above > beside  # what is hardly known is believed to be like its parent
+    assert beliefs(runs, parents | {"d0": ["gone"]}) == found

@@ -59,7 +59,7 @@ def scored(archive: Memo_Manager, gain: float, **options):
     made = Made({"no_mem": 0.0, "parent": 0.1, "child": 0.1 + gain})
     known = [record(sha, made, archive) for sha in ("no_mem", "parent")]
     made.calls.clear()
-    trial = asyncio.run(Trials(made, archive, **options).score("child", Path("x"), known[1], known))
+    trial = asyncio.run(Trials(made, archive, **options).score("child", Path("x"), known[1], None, known))
     return trial.fields, made.calls, known[1]
 
 
@@ -80,8 +80,12 @@ def test_each_source_is_raced_on_tasks_of_its_own(archive):
     made = Made({"parent": 0.1} | {f"child{i}": -0.1 for i in range(30)})
     parent = record("parent", made, archive)
     for i in range(30):
-        trial = asyncio.run(Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, [parent]))
-        again = asyncio.run(Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, [parent]))
+        trial = asyncio.run(
+            Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, None, [parent])
+        )
+        again = asyncio.run(
+            Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, None, [parent])
+        )
         assert trial == again and trial.fields["tasks"] == 5
         first |= trial.fields["runs"]["reward"].keys()
     assert first == set(TASKS)
@@ -153,7 +157,7 @@ def test_designs_that_do_not_differ_are_told_apart_by_no_confirmation(archive, r
         trials = Trials(made, archive, race=race, confirm=True)
         for name in ("no_mem", "claude_md", "one", "two", "three"):
             parent = known[1] if len(known) > 1 else None
-            fields = asyncio.run(trials.score(name, Path("x"), parent, known)).fields
+            fields = asyncio.run(trials.score(name, Path("x"), parent, None, known)).fields
             known.append(Record(name, name, "x", parent and parent.sha, 0, 0, "ok", **fields))
         assert len({r.reward for r in known}) == 1
         assert len({round(b.mean, 9) for b in design_beliefs(known).values()}) == 1
@@ -167,7 +171,7 @@ def test_only_what_was_confirmed_is_named_the_best(archive):
     trials = Trials(made, archive, confirm=True)
     known = []
     for name in ("no_mem", "sure"):
-        fields = asyncio.run(trials.score(name, Path("x"), None, known)).fields
+        fields = asyncio.run(trials.score(name, Path("x"), None, None, known)).fields
         known.append(Record(name, name, "x", None, 0, 0, "ok", **fields))
     assert known[1].confirmed
     unconfirmed = asyncio.run(Trials(made, archive).score("likely", Path("x"))).fields
@@ -178,5 +182,5 @@ def test_only_what_was_confirmed_is_named_the_best(archive):
 def test_a_design_that_breaks_on_later_tasks_has_failed(archive):
     made = Made({"parent": 0.1, "child": 0.3}, broken="eval2")
     parent = record("parent", made, archive)
-    trial = asyncio.run(Trials(made, archive, race=True).score("child", Path("x"), parent, [parent]))
+    trial = asyncio.run(Trials(made, archive, race=True).score("child", Path("x"), parent, None, [parent]))
     assert trial.error.endswith("ValueError: too late") and not trial.fields
