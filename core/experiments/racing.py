@@ -19,11 +19,11 @@ import numpy as np
 from core.experiments.statistics import exact
 
 REJECT_ERROR = 0.5
-"""Chance that a rewrite as good as its parent is stopped early. That loses nothing, and what is worse is stopped sooner: more
-proposals for the same money. Of rewrites 10 points better 7 in 100 go with them at 14 tasks, 4 at 40, with three
-runs each (tests/experiments/test_racing.py)."""
+"""Chance that a rewrite as good as its parent is stopped early. That loses nothing, and what is worse is stopped
+sooner: more proposals for the same money. Of rewrites 10 points better 7 in 100 go with them at 14 tasks, 4 at 40, with
+three runs each (tests/experiments/test_racing.py)."""
 ACCEPT_ERROR = 0.05
-"""Chance that one no better than its parent is stopped early as better: it would be a parent on few tasks."""
+"""Chance that one no better than its parent is called better before all tasks are run."""
 FEWEST = 5
 """Tasks of the first look: with fewer, five flips and all, no outcome could be told from chance."""
 EXACT = 14
