@@ -179,16 +179,16 @@ def _plan(run: Run) -> tuple[int, int, int, int]:
     options = run.options
     if options.kind == "h2":
         return 0, len(run.tasks) * options.orders * options.repeats, len(options.memo_SHA) + 1, 0
-    if options.kind == "h1":
-        update, retrieve = len(run.tasks), len(run.tasks)
-    else:
-        split = split_of(options, run.tasks)
-        update, retrieve = len(split.update), len(split.retrieve)
+    compared = len({*options.memo_SHA, *([options.baseline] * options.has_control)})
+    if options.kind == "h1" and not options.grouped:
+        scored, collected, updates = h1.runs_of(options, run.projects, arms=1, memories=1)
+        return (0, scored + updates, compared, 0) if options.fresh_collection else (collected, scored, compared, 0)
+    split = split_of(options, run.tasks)
+    update, retrieve = len(split.update), len(split.retrieve)
     if options.update_size is not None:
         update = min(update, options.update_size)
     scored = retrieve * options.repeats + (update if options.fresh_collection else 0)
     collected = 0 if options.fresh_collection else update
-    compared = len({*options.memo_SHA, *([options.baseline] * options.has_control)})
     if options.kind in ("evaluate", "h1"):
         return collected, scored, compared, 0
     proposals = proposals_in(options.steps, options.selection)
