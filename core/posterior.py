@@ -42,7 +42,7 @@ def beliefs(designs: Mapping[str, Runs], parents: Mapping[str, Sequence[str]] = 
     """Beliefs about designs that were run on the same tasks, or on some of them.
 
     Args:
-        designs: runs by name, parents before their children.
+        designs: runs by name, in the order in which they were made.
         parents: of designs that were made of others.
 
     Design and task are additive effects (least squares). A design's level has the variance of what is left over, by
@@ -56,7 +56,9 @@ def beliefs(designs: Mapping[str, Runs], parents: Mapping[str, Sequence[str]] = 
         return {}
     level, variance = _levels([designs[name] for name in names])
     place = {name: at for at, name in enumerate(names)}
-    of_each = [[place[p] for p in parents.get(name, ()) if p in place] for name in names]
+    of_each = [
+        [place[p] for p in parents.get(name, ()) if place.get(p, at) < at] for name, at in place.items()
+    ]
     mean, sd = _shrunk(level, variance, of_each)
     # Rounding errors would tell equals apart.
     mean, sd, level = (exact(values) for values in (mean, sd, level))

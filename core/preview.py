@@ -182,7 +182,11 @@ def _plan(run: Run) -> tuple[int, int, int, int]:
     compared = len({*options.memo_SHA, *([options.baseline] * options.has_control)})
     if options.kind == "h1" and not options.grouped:
         scored, collected, updates = h1.runs_of(options, run.projects, arms=1, memories=1)
-        return (0, scored + updates, compared, 0) if options.fresh_collection else (collected, scored, compared, 0)
+        return (
+            (0, scored + updates, compared, 0)
+            if options.fresh_collection
+            else (collected, scored, compared, 0)
+        )
     split = split_of(options, run.tasks)
     update, retrieve = len(split.update), len(split.retrieve)
     if options.update_size is not None:

@@ -14,6 +14,8 @@ saw, is known without error.
 ``--window`` is the number of proposals under way, outside ``alma``. Intervals are over landscapes (t, 95 %), the same
 ones for every policy. On landscapes 1 to 100 it was settled how designs are believed and races end
 (``core.posterior``, ``core.experiments.racing``), so that those cannot judge it.
+
+Racing is measured by the same searches: what as many proposals cost, and came to, with racing and without.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ from functools import partial
 from itertools import combinations
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm
 
 from core import meta_agent
 from core.eval_in_container import EXAMINATION
-from core.experiments.statistics import TTest, paired_t
+from core.experiments.statistics import paired_t
 from core.gateway.gateway import Gateway, GatewaySettings
 from core.gateway.offline.design.compose import recover
 from core.gateway.offline.design.space import LAYERS, OPTIONS, Params
@@ -42,7 +45,7 @@ from core.memo_manager import Memo_Manager
 from core.options import MEMO_ARCHIVE
 from evals.contract import Episode, EvalResult
 from evals.utils import gateway_client
-from tests.bench.search_policies import BELIEVED, POLICIES, UNRACED, draw, search
+from tests.bench.search_policies import BELIEVED, POLICIES, UNRACED, draw, search, with_interval
 
 SEARCHES = {
     **POLICIES,
@@ -130,8 +133,16 @@ class Drawn:
         return Episode(task=task, phase="retrieve", repeat=1, reward=float(solved), resolved=bool(solved))
 
 
-async def curves(policy: str, seed: int, spread: float, grid: Sequence[int]) -> dict[str, list[float]]:
-    """What the best design after so many episodes is worth beyond no memory, by policy and way of naming it."""
+class Course(NamedTuple):
+    """What the best designs of one search are worth beyond no memory: after so many episodes, and how many episodes it
+    had taken for so many proposals, with what then was the best."""
+
+    after: list[float]
+    proposals: list[tuple[int, float]]
+
+
+async def courses(policy: str, seed: int, spread: float, grid: Sequence[int]) -> dict[str, Course]:
+    """One search, by policy and way of naming the best."""
     landscape = Landscape(spread, seed)
     with tempfile.TemporaryDirectory() as folder:
         designs = Path(folder) / "memo_archive"
@@ -147,14 +158,19 @@ async def curves(policy: str, seed: int, spread: float, grid: Sequence[int]) -> 
         finally:
             await gateway_client.close()
             await gateway.stop()
-        best = {c.policy: [archive.source(archive.find(c.at(n))) for n in grid] for c in found.by_naming()}
-    without = landscape.worth(None)
-    return {name: [landscape.worth(recover(s)) - without for s in sources] for name, sources in best.items()}
+        curves = found.by_naming()
+        named = {b.sha for c in curves for b in c.best}
+        points = {sha: recover(archive.source(archive.find(sha))) for sha in named}
+    worth = {sha: landscape.worth(point) - landscape.worth(None) for sha, point in points.items()}
+    return {
+        c.policy: Course([worth[c.at(n)] for n in grid], [(b.episodes, worth[b.sha]) for b in c.best])
+        for c in curves
+    }
 
 
-def one(case: tuple[str, int], spread: float, grid: Sequence[int], window: int) -> dict[str, list[float]]:
+def one(case: tuple[str, int], spread: float, grid: Sequence[int], window: int) -> dict[str, Course]:
     meta_agent.WINDOW = window
-    return asyncio.run(curves(*case, spread, grid))
+    return asyncio.run(courses(*case, spread, grid))
 
 
 def report(worth: dict[str, np.ndarray], grid: Sequence[int]) -> None:
@@ -162,15 +178,24 @@ def report(worth: dict[str, np.ndarray], grid: Sequence[int]) -> None:
     print(f"{'episodes':>24}" + "".join(f"{n:>22}" for n in grid))
     for policy, values in worth.items():
         cells = [paired_t(100 * values[:, at]) for at in range(len(grid))]
-        print(f"{policy:>24}" + "".join(f"{_points(c):>22}" for c in cells))
+        print(f"{policy:>24}" + "".join(f"{with_interval(c, '+.1f'):>22}" for c in cells))
     for other in ("random", "alma", BELIEVED):
         print(f"\nours - {other}, paired by landscape")
         cells = [paired_t(100 * (worth["ours"] - worth[other])[:, at]) for at in range(len(grid))]
-        print(f"{'':>24}" + "".join(f"{_points(c):>22}" for c in cells))
+        print(f"{'':>24}" + "".join(f"{with_interval(c, '+.1f'):>22}" for c in cells))
 
 
-def _points(found: TTest) -> str:
-    return f"{found.delta:+.1f} [{found.interval[0]:+.1f}, {found.interval[1]:+.1f}]"
+def report_racing(raced: Sequence[Course], full: Sequence[Course]) -> None:
+    """What racing saves, and whether anything is lost by it, after as many proposals as were made without."""
+    made = [min(len(a.proposals), len(b.proposals)) for a, b in zip(raced, full, strict=True)]
+    ends = np.array(
+        [(a.proposals[n - 1], b.proposals[n - 1]) for a, b, n in zip(raced, full, made, strict=True)]
+    )
+    episodes, worth = ends[..., 0], ends[..., 1]
+    saved, lost = paired_t(1 - episodes[:, 0] / episodes[:, 1]), paired_t(100 * (worth[:, 0] - worth[:, 1]))
+    print(f"\nracing against full evaluation, as many proposals ({np.mean(made):.0f} on average)")
+    print(f"share of the episodes saved: {with_interval(saved, '.0%')}")
+    print(f"points, with racing - without: {with_interval(lost, '+.1f')}")
 
 
 def main() -> None:
@@ -190,13 +215,15 @@ def main() -> None:
     with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(search_one, cases))
     names = list(dict.fromkeys(name for of_search in found for name in of_search))
-    worth = {name: np.array([of[name] for of in found if name in of]) for name in names}
+    of_policy = {name: [courses[name] for courses in found if name in courses] for name in names}
+    worth = {name: np.array([course.after for course in courses]) for name, courses in of_policy.items()}
     differ = np.mean([Landscape(args.spread, seed).differ() for seed in seeds])
     print(
         f"solved beyond no memory by the best design so far, in points, on tasks it never saw; {args.seeds} landscapes "
         f"where the worth of designs has a standard deviation of {100 * differ:.1f} points\n"
     )
     report(worth, grid)
+    report_racing(of_policy["ours"], of_policy[UNRACED])
     if args.plot:
         drawn = {policy: 100 * worth[policy] for policy in ("random", "alma", "ours")}
         draw(drawn, grid, 0.0, "solved beyond no memory, points\n(drawn landscapes)", args.plot)

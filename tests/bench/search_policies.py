@@ -102,7 +102,7 @@ class Curve:
     highest: list[Named]
 
     def at(self, episodes: int) -> str:
-        """The best design when so many episodes had been run."""
+        """The best design when so many episodes had been run; before the first was named, that."""
         return [b.sha for b in self.best if b.episodes <= episodes or b.episodes == self.best[0].episodes][-1]
 
     def by_naming(self) -> list[Curve]:
@@ -151,7 +151,8 @@ async def search(
         **settings,
     )
     try:
-        await agent.forward(MANY_STEPS)
+        # One at a time, since what is under way when the budget is reached is lost; that changes no archive.
+        await agent.forward(MANY_STEPS, max_concurrent=1)
     except Enough:
         pass
     if not best:
@@ -215,7 +216,7 @@ async def measure(budget: int, seeds: int, racing: bool, plot: str | None, argum
         report_racing([c for c in curves if c.policy == "ours"], unraced, test)
 
 
-def _with_interval(found: TTest, form: str) -> str:
+def with_interval(found: TTest, form: str) -> str:
     """A mean with its interval, which seeds that do not differ do not give."""
     low, high = found.interval
     return f"{found.delta:{form}} " + ("(no spread)" if isnan(low) else f"[{low:{form}}, {high:{form}}]")
@@ -234,8 +235,8 @@ def report_racing(raced: list[Curve], full: list[Curve], test: dict[str, float])
     used = np.array([[c.best[-1].episodes for c in curves] for curves in (raced, full)])
     kept = np.array([[test[c.best[-1].sha] for c in curves] for curves in (raced, full)])
     saved, lost = paired_t(1 - used[0] / used[1]), paired_t(kept[0] - kept[1])
-    print(f"share of the episodes saved: {_with_interval(saved, '.0%')}")
-    print(f"test reward, with racing - without: {_with_interval(lost, '+.3f')}")
+    print(f"share of the episodes saved: {with_interval(saved, '.0%')}")
+    print(f"test reward, with racing - without: {with_interval(lost, '+.3f')}")
 
 
 def report(
@@ -250,10 +251,10 @@ def report(
     print(f"{'episodes':>10}" + "".join(f"{policy:>26}" for policy in scores))
     for at, n in enumerate(grid):
         cells = [paired_t(values[:, at]) for values in scores.values()]
-        print(f"{n:>10}" + "".join(f"{_with_interval(c, '.3f'):>26}" for c in cells))
+        print(f"{n:>10}" + "".join(f"{with_interval(c, '.3f'):>26}" for c in cells))
     for other in [policy for policy in scores if policy != "ours"]:
         d = paired_t(scores["ours"][:, -1] - scores[other][:, -1])
-        print(f"ours - {other} at the end, paired by seed: {_with_interval(d, '+.3f')}")
+        print(f"ours - {other} at the end, paired by seed: {with_interval(d, '+.3f')}")
     for policy in scores:
         ends = [c for c in curves if c.policy == policy]
         promised = np.mean([c.best[-1].reward for c in ends])

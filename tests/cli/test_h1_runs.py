@@ -105,12 +105,25 @@ def test_all_arms_finish_one_fold_before_any_begins_the_next(experiment):
 @pytest.mark.parametrize(
     ("more", "episodes"),
     [
-        (["--builds", "2", "--folds", "3"], 2 * 3 + 3 * 2 * 2),  # every task is learned from, then scored twice
+        (
+            ["--builds", "2", "--folds", "3"],
+            2 * 3 + 3 * 2 * 2,
+        ),  # every task is learned from, then scored twice
         (["--builds", "2", "--folds", "3", "--fresh_collection"], 2 * 2 * 3 * 2 + 3 * 2 * 2),
     ],
 )
 def test_what_it_is_expected_to_cost_counts_its_builds(tmp_path, more, episodes):
-    asked = ["--experiment", "h1", "--memo_SHA", "claude_md", "--repeats", "1", *TASKS, "--result_dir", "first"]
+    asked = [
+        "--experiment",
+        "h1",
+        "--memo_SHA",
+        "claude_md",
+        "--repeats",
+        "1",
+        *TASKS,
+        "--result_dir",
+        "first",
+    ]
     out, err = finish(start(tmp_path, *asked, *more, "--max_tokens", "1"), code=3)
     assert f"for 2 designs ({episodes} episodes" in " ".join((out + err).split())
 
