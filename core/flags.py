@@ -233,8 +233,8 @@ def parser(description: str) -> argparse.ArgumentParser:
         "--evaluation",
         choices=["full", "race"],
         default="full",
-        help="race: score a rewrite beside its parent on a third of the tasks, and on more only while it cannot be "
-        "told from it (default full: all tasks)",
+        help="race: score a rewrite beside its parent on a third of the tasks, and on more only while it is "
+        "not probably worse (default full: all tasks)",
     )
     add(
         "--confirm",

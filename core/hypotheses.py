@@ -21,8 +21,8 @@ class Compared:
     Attributes:
         difference: mean over those tasks, design minus parent.
         tasks: how many those are.
-        p: two-sided, by flipping the signs of the differences. Of a race that was stopped early it is that of its last
-            look alone.
+        p: two-sided, by flipping the signs of the differences. Where a race was stopped because the design is probably
+            worse, that is not yet a verdict here.
     """
 
     verdict: Literal["better", "worse", "not decided"]
@@ -34,13 +34,8 @@ class Compared:
         return f"{self.verdict}: {self.difference:+.4f} on {self.tasks} tasks, p {self.p:.3f}"
 
 
-def compare(
-    design: Mapping[str, Sequence[float]], parent: Mapping[str, Sequence[float]], stopped: bool = False
-) -> Compared | None:
-    """Compare the runs of a design with those of its parent, by task; None when they share no task.
-
-    ``stopped``: a race ended because the design is worse, and its verdict holds: it was spent on deciding that.
-    """
+def compare(design: Mapping[str, Sequence[float]], parent: Mapping[str, Sequence[float]]) -> Compared | None:
+    """Compare the runs of a design with those of its parent, by task; None when they share no task."""
     shared = sorted(design.keys() & parent.keys())
     if not shared:
         return None
@@ -48,7 +43,6 @@ def compare(
     below, above = flip_p(d, below=True), flip_p(d, below=False)
     p = min(1.0, 2 * min(below, above))
     verdict = "not decided" if p > ERROR else "better" if above < below else "worse"
-    verdict = "worse" if stopped else verdict
     return Compared(verdict, round(float(d.mean()), 6), len(d), round(p, 6))
 
 

@@ -77,8 +77,8 @@ class Memo_Manager:
         return self.records[: sum(p.has_record for p in self.proposals[: proposal.known])]
 
     def rewritable(self) -> list[Record]:
-        """Designs that may become parents: scored on all tasks, not stopped as worse on some, and with a source worth
-        rewriting."""
+        """Designs that may become parents: scored on all tasks, not stopped as probably worse on some, and with a
+        source worth rewriting."""
         scored = [r for r in self.records if r.status == "ok" and r.reward is not None and r.sha != NO_MEMORY]
         most = max((r.tasks for r in scored), default=0)
         return [r for r in scored if r.tasks == most]

@@ -74,7 +74,7 @@ class MetaAgent:
         rng: source of all randomness; its state is restored from the archive when there is one.
         hints: ``none`` leaves the domain's hints out of the prompts.
         selection: name of the parent-selection policy.
-        evaluation: ``race`` scores a rewrite on more tasks only while it cannot be told from its parent.
+        evaluation: ``race`` scores a rewrite on more tasks only while it is not probably worse.
         confirm: score a design that would be the best once more before it is.
         objective: what designs are chosen by; ``alma`` knows ``reward`` alone.
         proposer: ``prompt`` shows the meta model what to judge and asks it twice; ``agent`` lets it look around in the

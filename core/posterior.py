@@ -21,7 +21,8 @@ Runs = Mapping[str, Sequence[float]]
 SPREADS = np.linspace(0.025, 3, 60)
 """Of what designs are worth, as multiples of how their levels differ."""
 KIN = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
-"""How alike parent and child may be: correlations that are all equally likely before the scores are seen."""
+"""How alike parent and child may be: correlations, closer where a little more or less changes what is inherited over
+generations."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ def beliefs(designs: Mapping[str, Runs], parents: Mapping[str, Sequence[str]] = 
         parents: of designs that were made of others.
 
     Design and task are additive effects (least squares). A design's level has the variance of what is left over, by
-    task, of its own tasks, of which the part that repeats can lower is known from the repeats. Levels are normal
-    around a common mean, alike by descent as in breeding (Henderson 1975, Biometrics 31, 423-447); their spread and how
-    alike parent and child are is integrated over (Gelman et al., Bayesian Data Analysis, section 5.4; flat priors).
-    Shifting and scaling all outcomes shifts and scales the beliefs.
+    task, of its own tasks, of which the part that repeats can lower is known from the repeats. Levels are normal around
+    a common mean, alike by descent as in breeding (Henderson 1975, Biometrics 31, 423-447); their spread and how alike
+    parent and child are is integrated over, all of ``SPREADS`` and ``KIN`` equally likely at first (Gelman et al.,
+    Bayesian Data Analysis, section 5.4). Parents without runs, or that come later, are left out. Shifting and scaling
+    all outcomes shifts and scales the beliefs.
     """
     names = [name for name, runs in designs.items() if runs]
     if not names:
@@ -91,8 +93,8 @@ def _levels(designs: Sequence[Runs]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _kinship(parents: Sequence[Sequence[int]], rho: float) -> np.ndarray:
-    """Correlation of what designs are worth: ``rho`` between parent and child, of a crossover to each parent half that
-    and what the parents have in common; ``rho`` once more for each further generation.
+    """Correlation of what designs are worth: ``rho`` between parent and child, once more for each further generation;
+    between a crossover and each of its parents the mean of ``rho`` and ``rho`` times that of the parents.
 
     Args:
         parents: positions of each design's parents, which come before it.

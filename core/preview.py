@@ -179,22 +179,18 @@ def _plan(run: Run) -> tuple[int, int, int, int]:
     options = run.options
     if options.kind == "h2":
         return 0, len(run.tasks) * options.orders * options.repeats, len(options.memo_SHA) + 1, 0
-    compared = len({*options.memo_SHA, *([options.baseline] * options.has_control)})
+    arms = {*options.memo_SHA, *([options.baseline] * options.has_control)}
+    compared, memories = len(arms), len(arms - {NO_MEMORY})
     if options.kind == "h1" and not options.grouped:
-        scored, collected, updates = h1.runs_of(options, run.projects, arms=1, memories=1)
-        return (
-            (0, scored + updates, compared, 0)
-            if options.fresh_collection
-            else (collected, scored, compared, 0)
-        )
+        scored, collected, _ = h1.runs_of(options, run.projects, arms=1, memories=memories)
+        return collected, scored, compared, 0
     split = split_of(options, run.tasks)
     update, retrieve = len(split.update), len(split.retrieve)
-    if options.update_size is not None:
-        update = min(update, options.update_size)
+    if options.kind in ("evaluate", "h1"):
+        learning = memories if options.fresh_collection else bool(memories)
+        return update * learning, retrieve * options.repeats, compared, 0
     scored = retrieve * options.repeats + (update if options.fresh_collection else 0)
     collected = 0 if options.fresh_collection else update
-    if options.kind in ("evaluate", "h1"):
-        return collected, scored, compared, 0
     proposals = proposals_in(options.steps, options.selection)
     examined = min(EXAMINATION["retrieve"], retrieve)
     designs = START_DESIGNS - 1 + proposals

@@ -145,8 +145,7 @@ class Proposer:
             if parent is not None:
                 record.improve_score = record.reward - parent.reward
                 outcome = OUTCOME[self._objective]
-                stopped = record.tasks < parent.tasks
-                record.compared = compare(record.runs[outcome], parent.runs.get(outcome, {}), stopped)
+                record.compared = compare(record.runs[outcome], parent.runs.get(outcome, {}))
         return record
 
     async def _generated(self, proposal: Proposal, parent: Record | None, known: Known) -> First:

@@ -51,7 +51,7 @@ class Trials:
     """Args:
     evaluator: raises when it cannot evaluate (the run stops there, resumable).
     archive: keeps examples, and why sources failed the examination.
-    race: score a rewrite on more tasks only while it cannot be told from its parent.
+    race: score a rewrite on more tasks only while it is not probably worse than its parent.
     confirm: score a design that would be the best once more, with another seed, before it is; no_mem and the first
         designs too, since luck with that seed is common to all.
     objective: what races and the best are judged by: its gain, whatever the price.

@@ -40,7 +40,7 @@ NOT_BY_HAND = (NO_MEMORY, "raw_last", *CONTROLS)
 
 @dataclass(frozen=True)
 class Search:
-    """One evolution. ``best`` is the evolved design with the highest score; None when none could be scored."""
+    """One evolution. ``best`` is the evolved design believed to be the best; None when none could be scored."""
 
     number: int
     seed: int

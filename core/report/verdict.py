@@ -79,7 +79,7 @@ def _beside(best: Row, designs: Sequence[Row], objective: Objective) -> str:
     same, higher = sum(x == 0 for x in others), sum(x > 0 for x in others)
     said = f"; {same} more {'has' if same == 1 else 'have'} the same {outcome}" if same else ""
     if higher and objective == outcome:
-        said += f"; {higher} with more {'is' if higher == 1 else 'are'} believed to be no better"
+        said += f"; {higher} with more {'is' if higher == 1 else 'are'} believed to be no better, or not confirmed"
     return said
 
 

@@ -3,8 +3,9 @@
 Every policy searches with the same seeds on the training half, until the designs in its archive have cost
 ``--episodes`` runs of the agent, examinations included. What each search believed to be its best design after a
 quarter, half, three quarters and all of them is then scored on the sealed test half. ``ours`` is ``--selection greedy
---evaluation race``. ``alma`` names the design with the highest score, as the original does; ``alma, believed`` is the
-same search, of which the best is named as everywhere here, by ``core.posterior``.
+--evaluation race``. ``alma`` names the design with the highest score, as one reads it off the original's archive;
+``alma, believed`` is the same search, of which the best is named as everywhere here, by ``core.posterior``. Calls of
+the meta model are not counted: a race leaves episodes for more proposals.
 
     python -m tests.bench.search_policies [--episodes 120] [--seeds 5] [--result_dir search-policies] [--plot FILE.png]
         [--racing]

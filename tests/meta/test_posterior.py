@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.posterior import beliefs
+from core.pareto import design_beliefs
+from core.posterior import _kinship, beliefs
+from core.records import Record
 
 TASKS = [f"t{i}" for i in range(14)]
 
@@ -109,6 +111,14 @@ def test_kin_tell_about_each_other_as_far_as_worth_is_inherited(rho, gain):
     assert np.mean(hits) == pytest.approx(0.95, abs=0.035)  # 800 intervals
 
 
+def test_a_crossover_is_half_of_each_parent():
+    """Roots 0 and 1, a child 2 of the first, a crossover 3 of those two, a crossover 4 of parent and child."""
+    k = _kinship([[], [], [0], [2, 1], [0, 2]], 0.8)
+    assert k[3].tolist() == pytest.approx([0.8 * 0.8 / 2, 0.8 / 2, 0.8 / 2, 1, 0.8 * 0.4 * (0.8 + 1) / 2])
+    assert k[4, 0] == pytest.approx(0.8 * (1 + 0.8) / 2)
+    assert np.array_equal(k, k.T) and (np.linalg.eigvalsh(k) > 0).all()
+
+
 def test_of_two_designs_with_one_score_that_with_the_better_children_is_believed_more():
     rng = np.random.default_rng(3)
     abilities = [0.6, 0.6, *[0.75] * 6, *[0.45] * 6]
@@ -122,3 +132,21 @@ def test_of_two_designs_with_one_score_that_with_the_better_children_is_believed
     above, beside = (beliefs(child, parents | {"new": [p]})["new"].mean for p in ("d2", "d8"))
     assert above > beside  # what is hardly known is believed to be like its parent
     assert beliefs(runs, parents | {"d0": ["gone"]}) == found
+
+
+def test_the_beliefs_of_an_archive_go_by_descent_through_both_parents():
+    rng = np.random.default_rng(7)
+    runs = archive(rng, [0.6, 0.6, *[0.75] * 4, *[0.45] * 4, 0.6, 0.6, 0.6])
+    for i in (11, 12):
+        runs[f"d{i}"] = runs["d10"]
+    parents = {i: ("d0",) if i < 6 else ("d1",) for i in range(2, 10)}
+    parents |= {10: ("d2",), 11: ("d2", "d6"), 12: ("d6",)}
+    records = []
+    for i in range(13):
+        above = [*parents.get(i, ()), None, None]
+        records.append(
+            Record(f"d{i}", f"d{i}", "x", above[0], 1, 0, "ok", reward=0.5, runs={"reward": runs[f"d{i}"]})
+        )
+        records[-1].second = above[1]
+    found = design_beliefs(records)
+    assert found["d10"].mean > found["d11"].mean > found["d12"].mean
