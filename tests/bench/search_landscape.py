@@ -8,7 +8,7 @@ luck the task's and the seed's, common to all designs, and half the design's own
 of the chance to solve one task over designs. So the true worth of what a search comes up with, on tasks that it never
 saw, is known without error.
 
-    python -m tests.bench.search_landscape [--episodes 1000] [--first 101] [--seeds 20] [--spread 0.1] [--window 8]
+    python -m tests.bench.search_landscape [--episodes 1000] [--first 101] [--seeds 40] [--spread 0.1] [--window 8]
         [--processes 2] [--plot FILE.png]
 
 ``--window`` is the number of proposals under way, outside ``alma``. Intervals are over landscapes (t, 95 %), the same
@@ -204,7 +204,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--episodes", type=int, default=1000)
     p.add_argument("--first", type=int, default=101)
-    p.add_argument("--seeds", type=int, default=20)
+    p.add_argument("--seeds", type=int, default=40)
     p.add_argument("--spread", type=float, default=0.1)
     p.add_argument("--window", type=int, default=meta_agent.WINDOW)
     p.add_argument("--processes", type=int, default=2)
