@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from statistics import stdev
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from core.design_file import NO_MEMORY
 from core.examples import sample_examples
 from core.experiments.racing import Decision, decide, looks
-from core.experiments.statistics import score, task_means
+from core.experiments.statistics import score
 from core.memo_manager import Memo_Manager
 from core.novelty import as_read
 from core.pareto import OUTCOME, Objective
@@ -131,7 +131,7 @@ class Trials:
         """Run beside the parent until it is decided; what is accepted is run on all tasks, for it may be a parent, and
         the best. The order of the tasks is chance, so that no line of designs fits a few of them, and the same for
         every race of a source."""
-        before = {task: sum(v) / len(v) for task, v in parent.runs[self._outcome].items()}
+        before = _means(parent.runs[self._outcome])
         shared = [task for task in self._evaluator.tasks if task in before]
         shared = random.Random(sha).sample(shared, len(shared))
         planned = looks(len(shared))
@@ -140,7 +140,7 @@ class Trials:
         for number, (begin, end) in enumerate(pairwise([0, *planned]), 1):
             modes.append("eval" if number == 1 else f"eval{number}")
             episodes += await self._run(sha, path, modes[-1], shared[begin:end])
-            means = task_means(episodes, self._outcome)
+            means = _means(runs_of(episodes)[self._outcome])  # rounded as those of the parent are
             decision = decide([means[task] - before[task] for task in shared[:end]], planned)
             if decision.verdict != "continue":
                 break
@@ -219,13 +219,17 @@ def runs_of(episodes: Sequence[Episode]) -> dict[str, dict[str, list[float]]]:
     return runs
 
 
+def _means(runs: dict[str, list[float]]) -> dict[str, float]:
+    return {task: fmean(values) for task, values in runs.items()}
+
+
 def _beside(parent: Record, runs: dict[str, dict[str, list[float]]]) -> dict[str, float | None]:
     """The score on all tasks of a design that ran on some: its parent's, and by how much it differs on those. The
     standard error takes the two for independent."""
     fields: dict[str, float | None] = {}
     for outcome in ("reward", "resolved"):
-        of_parent = parent.runs[outcome]
-        d = [sum(v) / len(v) - sum(of_parent[t]) / len(of_parent[t]) for t, v in runs[outcome].items()]
+        of_parent = _means(parent.runs[outcome])
+        d = [mean - of_parent[task] for task, mean in _means(runs[outcome]).items()]
         fields[outcome] = min(1.0, max(0.0, getattr(parent, outcome) + sum(d) / len(d)))
         if outcome == "reward" and len(d) > 1 and parent.reward_se is not None:
             fields["reward_se"] = math.hypot(parent.reward_se, stdev(d) / math.sqrt(len(d)))

@@ -79,6 +79,27 @@ def test_a_worse_rewrite_is_stopped_on_a_third_of_the_tasks(archive):
     assert fields["reward_se"] > parent.reward_se
 
 
+class Alike(Made):
+    """Every design passes the same 53 of 54 tests of each task, or 106 of 135."""
+
+    async def evaluate(self, sha, path, mode, tasks=None, again=0) -> EvalResult:
+        shares = {task: (53 / 54, 106 / 135)[number % 2] for number, task in enumerate(TASKS)}
+        asked = TASKS if tasks is None else tasks
+        return EvalResult(
+            "ok", [Episode(task=t, phase="retrieve", repeat=1, reward=shares[t]) for t in asked]
+        )
+
+
+def test_how_scores_are_kept_is_no_evidence_in_a_race(archive):
+    made = Alike({})
+    parent = record("parent", made, archive)
+    for i in range(10):
+        trial = asyncio.run(
+            Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, None, [parent])
+        )
+        assert "(0 up, 0 down)" in trial.fields["judged"] and trial.fields["tasks"] == 14
+
+
 def test_each_source_is_raced_on_tasks_of_its_own(archive):
     first = set()
     made = Made({"parent": 0.1} | {f"child{i}": -0.1 for i in range(30)})
