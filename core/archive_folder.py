@@ -89,7 +89,7 @@ def with_folders(records: Sequence[Record], always: Sequence[str]) -> list[Recor
 
 
 def _about(case: Case, record: Record) -> str:
-    parents = " and ".join(sha for sha in (record.parent, record.second) if sha)
+    parents = " and ".join(record.parents)
     origin = f"It changes {parents}, as: {record.way}." if parents else "It has no parent."
     origin += f"\n{came_of(record.hypothesis, record.compared, record.judged)}".rstrip()
     return (

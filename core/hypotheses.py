@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from core.experiments.racing import flip_p
@@ -39,12 +40,8 @@ def compare(design: Mapping[str, Sequence[float]], parent: Mapping[str, Sequence
     shared = sorted(design.keys() & parent.keys())
     if not shared:
         return None
-    d = exact([_mean(design[task]) - _mean(parent[task]) for task in shared])
+    d = exact([fmean(design[task]) - fmean(parent[task]) for task in shared])
     below, above = flip_p(d, below=True), flip_p(d, below=False)
     p = min(1.0, 2 * min(below, above))
     verdict = "not decided" if p > ERROR else "better" if above < below else "worse"
     return Compared(verdict, round(float(d.mean()), 6), len(d), round(p, 6))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -150,20 +150,10 @@ def expected(run: Run) -> list[str]:
 
 def episodes_of(run: Run) -> int | None:
     """How many episodes the run has from beginning to end; None when that is not known beforehand."""
-    options = run.options
-    arms = len({options.baseline, *options.memo_SHA})
-    memories = len({options.baseline, *options.memo_SHA} - {NO_MEMORY})
-    if options.kind == "h1" and not options.grouped:
-        scored, collected, _ = h1.runs_of(options, run.projects, arms, memories)
-        return scored + collected
-    if options.kind == "h2":
-        return sum(h2.runs_of(options, len(run.tasks), arms, memories))
-    if options.kind not in ("evaluate", "h1"):
+    if run.options.kind not in ("evaluate", "h1", "h2"):
         return None
-    split = split_of(options, run.tasks)
-    designs = {*options.memo_SHA, *([options.baseline] if options.grouped else [])}
-    learning = len(designs - {NO_MEMORY}) if options.fresh_collection else bool(designs - {NO_MEMORY})
-    return len(split.update) * learning + len(split.retrieve) * options.repeats * len(designs)
+    shared, of_each, designs, _ = _plan(run)
+    return shared + of_each * designs
 
 
 def _models(options: Options, settings: GatewaySettings) -> list[str]:
@@ -177,10 +167,11 @@ def _models(options: Options, settings: GatewaySettings) -> list[str]:
 def _plan(run: Run) -> tuple[int, int, int, int]:
     """(episodes that are shared, episodes of a design, designs, proposals of the meta model)."""
     options = run.options
-    if options.kind == "h2":
-        return 0, len(run.tasks) * options.orders * options.repeats, len(options.memo_SHA) + 1, 0
     arms = {*options.memo_SHA, *([options.baseline] * options.has_control)}
     compared, memories = len(arms), len(arms - {NO_MEMORY})
+    if options.kind == "h2":
+        streamed, again = h2.runs_of(options, len(run.tasks), arms=1, memories=memories)
+        return again, streamed, compared, 0
     if options.kind == "h1" and not options.grouped:
         scored, collected, _ = h1.runs_of(options, run.projects, arms=1, memories=memories)
         return collected, scored, compared, 0

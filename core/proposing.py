@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from statistics import fmean
 from typing import Any, NamedTuple
 
 from core import meta_agent_prompt as prompts
@@ -28,7 +27,7 @@ from core.meta_agent_reply import (
 )
 from core.novelty import Known
 from core.pareto import OUTCOME, Objective
-from core.records import Attempt, Proposal, Record
+from core.records import Attempt, Proposal, Record, task_means_of
 from core.trials import Trial, Trials
 from evals.utils.gateway_client import call_purpose, call_scope, call_seed
 from evals.utils.hire_agent import Agent
@@ -115,7 +114,8 @@ class Proposer:
 
     async def _propose(self, proposal: Proposal) -> Record:
         known = Known(self._archive, proposal, self._objective)
-        parent = self._archive.find(proposal.parent) if proposal.kind == "rewrite" else None
+        parents = [self._archive.find(sha) for sha in proposal.parents]
+        parent = parents[0] if parents else None
         first = await (self._explored if self._explores else self._generated)(proposal, parent, known)
         given, hypothesis = first.given, first.hypothesis
         attempts: list[Attempt] = []
@@ -129,7 +129,7 @@ class Proposer:
                 trial = Trial(known.seems_like(trial.fields["behaviour"]), trial.fields)
                 sent_back = alike = trial.error is not None
             if trial.error is None:
-                scored = await self._trials.score(content, path, parent, proposal.second, known.records)
+                scored = await self._trials.score(content, path, parents, known.records)
                 trial = Trial(scored.error, trial.fields | scored.fields)
             attempts.append(Attempt(content, trial.error, alike))
             if trial.error is None or len(attempts) - sent_back == EXAMINATIONS:
@@ -207,7 +207,7 @@ class Proposer:
             return None
         other = self._archive.find(proposal.second)
         outcome = OUTCOME[self._objective]
-        runs = [{task: fmean(v) for task, v in r.runs.get(outcome, {}).items()} for r in (parent, other)]
+        runs = [task_means_of(r.runs.get(outcome, {})) for r in (parent, other)]
         ahead = {task: runs[1][task] - runs[0][task] for task in runs[0].keys() & runs[1].keys()}
         gains = {task: gain for task, gain in ahead.items() if gain > 0}
         source = self._archive.source(other)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Literal
 
 from core.hypotheses import Compared
@@ -137,6 +139,11 @@ class Proposal:
     def has_record(self) -> bool:
         """Whether it brought a new design into the archive."""
         return self.child is not None and self.end in ("ok", "design_error")
+
+
+def task_means_of(runs: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The mean of each task's runs."""
+    return {task: fmean(values) for task, values in runs.items()}
 
 
 def record_of(data: dict[str, Any]) -> Record:

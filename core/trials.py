@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from core.design_file import NO_MEMORY
@@ -26,7 +26,7 @@ from core.memo_manager import Memo_Manager
 from core.novelty import as_read
 from core.pareto import OUTCOME, Objective
 from core.posterior import beliefs
-from core.records import OUTCOMES, Record
+from core.records import OUTCOMES, Record, task_means_of
 from core.together import of_shared
 from evals.contract import Episode, EvalResult
 from evals.workflows.memory_calls import render
@@ -90,27 +90,25 @@ class Trials:
         self,
         sha: str,
         path: Path,
-        parent: Record | None = None,
-        second: str | None = None,
+        parents: Sequence[Record] = (),
         known: Sequence[Record] = (),
     ) -> Trial:
         """Score a design.
 
         Args:
-            parent: what it rewrites.
-            second: the other parent of a crossover.
+            parents: what it rewrites, then the other parent of a crossover.
             known: the archive as its proposal knows it.
         """
         try:
             decision, confirmed = None, []
+            parent = parents[0] if parents else None
             modes = ["eval"]
             if self._race and parent is not None and parent.runs:
                 episodes, decision, modes = await self._against(parent, sha, path)
             else:
                 episodes = await self._run(sha, path, "eval")
             stopped = decision is not None and decision.verdict == "reject"
-            kin = [parent.sha, *([second] if second else [])] if parent else []
-            if self._confirm and not stopped and self._would_be_best(episodes, kin, known):
+            if self._confirm and not stopped and self._would_be_best(episodes, parents, known):
                 confirmed = await self._run(sha, path, "confirm", again=1)
                 modes = [*modes, "confirm"]
         except DesignFailed as error:
@@ -131,7 +129,7 @@ class Trials:
         """Run beside the parent until it is decided; what is accepted is run on all tasks, for it may be a parent, and
         the best. The order of the tasks is chance, so that no line of designs fits a few of them, and the same for
         every race of a source."""
-        before = _means(parent.runs[self._outcome])
+        before = task_means_of(parent.runs[self._outcome])
         shared = [task for task in self._evaluator.tasks if task in before]
         shared = random.Random(sha).sample(shared, len(shared))
         planned = looks(len(shared))
@@ -140,7 +138,7 @@ class Trials:
         for number, (begin, end) in enumerate(pairwise([0, *planned]), 1):
             modes.append("eval" if number == 1 else f"eval{number}")
             episodes += await self._run(sha, path, modes[-1], shared[begin:end])
-            means = _means(runs_of(episodes)[self._outcome])  # rounded as those of the parent are
+            means = task_means_of(runs_of(episodes)[self._outcome])  # rounded as those of the parent are
             decision = decide([means[task] - before[task] for task in shared[:end]], planned)
             if decision.verdict != "continue":
                 break
@@ -151,12 +149,12 @@ class Trials:
         return episodes, decision, modes
 
     def _would_be_best(
-        self, episodes: Sequence[Episode], parents: Sequence[str], known: Sequence[Record]
+        self, episodes: Sequence[Episode], parents: Sequence[Record], known: Sequence[Record]
     ) -> bool:
         """Whether a design would be believed to be better than all those known; no_mem is none of them, but what they
         all are read against."""
         rivals = {r.sha: r.blocks(self._outcome) for r in known if r.runs}
-        descent = {r.sha: r.parents for r in known} | {"": parents}
+        descent = {r.sha: r.parents for r in known} | {"": [parent.sha for parent in parents]}
         found = beliefs(rivals | {"": runs_of(episodes)[self._outcome]}, descent)
         others = [b.mean for sha, b in found.items() if sha not in ("", NO_MEMORY)]
         return not others or found[""].mean > max(others)
@@ -219,17 +217,13 @@ def runs_of(episodes: Sequence[Episode]) -> dict[str, dict[str, list[float]]]:
     return runs
 
 
-def _means(runs: dict[str, list[float]]) -> dict[str, float]:
-    return {task: fmean(values) for task, values in runs.items()}
-
-
 def _beside(parent: Record, runs: dict[str, dict[str, list[float]]]) -> dict[str, float | None]:
     """The score on all tasks of a design that ran on some: its parent's, and by how much it differs on those. The
     standard error takes the two for independent."""
     fields: dict[str, float | None] = {}
     for outcome in ("reward", "resolved"):
-        of_parent = _means(parent.runs[outcome])
-        d = [mean - of_parent[task] for task, mean in _means(runs[outcome]).items()]
+        of_parent = task_means_of(parent.runs[outcome])
+        d = [mean - of_parent[task] for task, mean in task_means_of(runs[outcome]).items()]
         fields[outcome] = min(1.0, max(0.0, getattr(parent, outcome) + sum(d) / len(d)))
         if outcome == "reward" and len(d) > 1 and parent.reward_se is not None:
             fields["reward_se"] = math.hypot(parent.reward_se, stdev(d) / math.sqrt(len(d)))

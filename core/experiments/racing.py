@@ -1,10 +1,10 @@
 """Racing: how many tasks does it take to see that a rewrite is worse, or better, than its parent?
 
-The rewrite runs on a few tasks that its parent has run on, and on more only while it cannot be told. At each look the
+The rewrite runs on a few tasks that its parent has run on, and on more only while it is not decided. At each look the
 differences by task are tested by flipping their signs (one-sided, exact up to ``EXACT`` tasks that differ): two designs
 that do not differ are exchangeable, and then all flips are equally likely, whatever the scores look like. The error is
-spent over the looks in proportion to their tasks (Lan & DeMets 1983, by the union bound), so that it holds for all of
-them together; the last look, at all tasks, spends nothing, since there is nothing left to save.
+spent over the looks in proportion to their tasks, at most half at one (Lan & DeMets 1983, by the union bound), so that
+it holds for all of them together; the last look, at all tasks, spends nothing, since there is nothing left to save.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from core.experiments.statistics import exact
 REJECT_ERROR = 0.5
 """Chance, at most, that a rewrite as good as its parent is stopped early: what is worse is stopped sooner for it, which
 leaves more proposals for the same money. A parent that was chosen because it scored best is flattered by its own runs,
-and more of its equals are stopped, and of its betters (tests/bench/racing.py counts both). A model of searches on drawn
-landscapes made a sixth more proposals at .5 than at .2, and hardly more at .8."""
+and more of its equals are stopped, and of its betters (tests/bench/racing.py counts both). On drawn landscapes
+races save a sixth of the episodes (tests/bench/search_landscape.py)."""
 ACCEPT_ERROR = 0.05
 """Chance, at most, that one no better than its parent is called better before all tasks are run."""
 FEWEST = 5

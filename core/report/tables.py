@@ -181,7 +181,7 @@ def _archive_cells(manager: Memo_Manager, record: Record) -> list[str]:
     status = (
         record.status if record.error is None else f"{record.status}: {record.error.splitlines()[-1][:60]}"
     )
-    parents = " + ".join(sha for sha in (record.parent, record.second) if sha)
+    parents = " + ".join(record.parents)
     if record.reward is None:
         return [record.sha, parents, str(record.generation), *[""] * 7, status]
     return [

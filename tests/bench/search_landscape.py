@@ -46,7 +46,7 @@ from core.memo_manager import Memo_Manager
 from core.options import MEMO_ARCHIVE
 from evals.contract import Episode, EvalResult
 from evals.utils import gateway_client
-from tests.bench.search_policies import BELIEVED, POLICIES, UNRACED, draw, search, with_interval
+from tests.bench.search_policies import BELIEVED, POLICIES, UNRACED, draw, report_saved, search, with_interval
 
 SEARCHES = {
     **POLICIES,
@@ -163,7 +163,8 @@ async def courses(policy: str, seed: int, spread: float, grid: Sequence[int]) ->
         curves = found.by_naming()
         named = {b.sha for c in curves for b in c.best}
         points = {sha: recover(archive.source(archive.find(sha))) for sha in named}
-    worth = {sha: landscape.worth(point) - landscape.worth(None) for sha, point in points.items()}
+    without = landscape.worth(None)
+    worth = {sha: landscape.worth(point) - without for sha, point in points.items()}
     return {
         c.policy: Course([worth[c.at(n)] for n in grid], [(b.episodes, worth[b.sha]) for b in c.best])
         for c in curves
@@ -191,13 +192,10 @@ def report_racing(raced: Sequence[Course], full: Sequence[Course]) -> None:
     """What racing saves, and whether anything is lost by it, after as many proposals as were made without."""
     made = [min(len(a.proposals), len(b.proposals)) for a, b in zip(raced, full, strict=True)]
     ends = np.array(
-        [(a.proposals[n - 1], b.proposals[n - 1]) for a, b, n in zip(raced, full, made, strict=True)]
+        [[c.proposals[n - 1] for c, n in zip(courses, made, strict=True)] for courses in (raced, full)]
     )
-    episodes, worth = ends[..., 0], ends[..., 1]
-    saved, lost = paired_t(1 - episodes[:, 0] / episodes[:, 1]), paired_t(100 * (worth[:, 0] - worth[:, 1]))
     print(f"\nracing against full evaluation, as many proposals ({np.mean(made):.0f} on average)")
-    print(f"share of the episodes saved: {with_interval(saved, '.0%')}")
-    print(f"points, with racing - without: {with_interval(lost, '+.1f')}")
+    report_saved(ends[..., 0], 100 * ends[..., 1], "points", "+.1f")
 
 
 def main() -> None:

@@ -235,9 +235,14 @@ def report_racing(raced: list[Curve], full: list[Curve], test: dict[str, float])
         )
     used = np.array([[c.best[-1].episodes for c in curves] for curves in (raced, full)])
     kept = np.array([[test[c.best[-1].sha] for c in curves] for curves in (raced, full)])
+    report_saved(used, kept, "test reward", "+.3f")
+
+
+def report_saved(used: np.ndarray, kept: np.ndarray, unit: str, form: str) -> None:
+    """Episodes and what they came to, both of the searches with racing first, then of those without."""
     saved, lost = paired_t(1 - used[0] / used[1]), paired_t(kept[0] - kept[1])
     print(f"share of the episodes saved: {with_interval(saved, '.0%')}")
-    print(f"test reward, with racing - without: {with_interval(lost, '+.3f')}")
+    print(f"{unit}, with racing - without: {with_interval(lost, form)}")
 
 
 def report(

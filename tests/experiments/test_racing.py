@@ -34,9 +34,9 @@ def scores(rng: np.random.Generator, tasks: int, gain: float = 0.0) -> np.ndarra
 
 @pytest.mark.parametrize("tasks", [14, 40])
 def test_equals_are_stopped_no_more_often_than_promised(tasks):
-    """Half-width of the shares: .035 and .015."""
+    """Half-width of the shares: .035 and .015; the first is far from its bound."""
     of = ends(scores, tasks)
-    assert of["reject"] < REJECT_ERROR + 0.035
+    assert of["reject"] < REJECT_ERROR + 0.03
     assert of["accept"] < ACCEPT_ERROR + 0.015
 
 
@@ -47,6 +47,7 @@ def test_a_large_loss_is_seen_early_and_a_gain_is_hardly_ever_taken_for_one():
     assert slightly["reject"] > 0.5 and slightly["used"] < 0.7
     better = [ends(lambda rng, n, gain=gain: scores(rng, n, gain), 14)["reject"] for gain in (0.1, 0.2)]
     assert better[0] < 0.1 and better[1] < 0.03
+    assert ends(lambda rng, n: scores(rng, n, 0.2), 27)["reject"] < 0.02
 
 
 def test_p_is_that_of_all_flips():

@@ -60,7 +60,7 @@ def scored(archive: Memo_Manager, gain: float, **options):
     made = Made({"no_mem": 0.0, "parent": 0.1, "child": 0.1 + gain})
     known = [record(sha, made, archive) for sha in ("no_mem", "parent")]
     made.calls.clear()
-    trial = asyncio.run(Trials(made, archive, **options).score("child", Path("x"), known[1], None, known))
+    trial = asyncio.run(Trials(made, archive, **options).score("child", Path("x"), [known[1]], known))
     return trial.fields, made.calls, known[1]
 
 
@@ -95,7 +95,7 @@ def test_how_scores_are_kept_is_no_evidence_in_a_race(archive):
     parent = record("parent", made, archive)
     for i in range(10):
         trial = asyncio.run(
-            Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, None, [parent])
+            Trials(made, archive, race=True).score(f"child{i}", Path("x"), [parent], [parent])
         )
         assert "(0 up, 0 down)" in trial.fields["judged"] and trial.fields["tasks"] == 14
 
@@ -106,10 +106,10 @@ def test_each_source_is_raced_on_tasks_of_its_own(archive):
     parent = record("parent", made, archive)
     for i in range(30):
         trial = asyncio.run(
-            Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, None, [parent])
+            Trials(made, archive, race=True).score(f"child{i}", Path("x"), [parent], [parent])
         )
         again = asyncio.run(
-            Trials(made, archive, race=True).score(f"child{i}", Path("x"), parent, None, [parent])
+            Trials(made, archive, race=True).score(f"child{i}", Path("x"), [parent], [parent])
         )
         assert trial == again and trial.fields["tasks"] == 5
         first |= trial.fields["runs"]["reward"].keys()
@@ -170,9 +170,10 @@ def test_kin_count_when_it_is_decided_what_would_be_the_best(archive):
     for sha, r in known.items():
         r.parent = sha[:-1] if sha[-1].isdigit() else None
 
-    def confirmed(child: str, parent: str, second: str | None = None) -> bool:
+    def confirmed(child: str, *parents: str) -> bool:
         trials = Trials(made, archive, confirm=True)
-        trial = asyncio.run(trials.score(child, Path("x"), known[parent], second, list(known.values())))
+        above = [known[parent] for parent in parents]
+        trial = asyncio.run(trials.score(child, Path("x"), above, list(known.values())))
         return bool(trial.fields.get("confirmed"))
 
     good, bad = ([confirmed(child, parent) for child in children] for parent in lines)
@@ -207,7 +208,7 @@ def test_designs_that_do_not_differ_are_told_apart_by_no_confirmation(archive, r
         trials = Trials(made, archive, race=race, confirm=True)
         for name in ("no_mem", "claude_md", "one", "two", "three"):
             parent = known[1] if len(known) > 1 else None
-            fields = asyncio.run(trials.score(name, Path("x"), parent, None, known)).fields
+            fields = asyncio.run(trials.score(name, Path("x"), [parent] if parent else [], known)).fields
             known.append(Record(name, name, "x", parent and parent.sha, 0, 0, "ok", **fields))
         assert len({r.reward for r in known}) == 1
         assert len({round(b.mean, 9) for b in design_beliefs(known).values()}) == 1
@@ -221,7 +222,7 @@ def test_only_what_was_confirmed_is_named_the_best(archive):
     trials = Trials(made, archive, confirm=True)
     known = []
     for name in ("no_mem", "sure"):
-        fields = asyncio.run(trials.score(name, Path("x"), None, None, known)).fields
+        fields = asyncio.run(trials.score(name, Path("x"), [], known)).fields
         known.append(Record(name, name, "x", None, 0, 0, "ok", **fields))
     assert known[1].confirmed
     unconfirmed = asyncio.run(Trials(made, archive).score("likely", Path("x"))).fields
@@ -232,5 +233,5 @@ def test_only_what_was_confirmed_is_named_the_best(archive):
 def test_a_design_that_breaks_on_later_tasks_has_failed(archive):
     made = Made({"parent": 0.1, "child": 0.3}, broken="eval2")
     parent = record("parent", made, archive)
-    trial = asyncio.run(Trials(made, archive, race=True).score("child", Path("x"), parent, None, [parent]))
+    trial = asyncio.run(Trials(made, archive, race=True).score("child", Path("x"), [parent], [parent]))
     assert trial.error.endswith("ValueError: too late") and not trial.fields
